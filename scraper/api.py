@@ -1,0 +1,148 @@
+"""The library: `scrape` streams records, `run` fills a run's directory; the command line is a thin layer over `run`."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from scraper.records import Failure, Target
+
+if TYPE_CHECKING:
+    from scraper.job import Job
+    from scraper.watch.summary import Summary
+
+log = logging.getLogger("scraper")
+
+#: Exit status of a parse worker in which a run was started: its script lacks the guard.
+UNGUARDED: Final = 87
+
+#: Keywords and the settings they stand for.
+KEYWORDS: Final = {
+    "fields": "fields",
+    "records": "records",
+    "parser": "parse.parser",
+    "fetch_workers": "fetch.workers",
+    "parse_workers": "parse.workers",
+    "per_host": "politeness.per_host",
+    "delay": "politeness.delay",
+    "robots": "politeness.robots",
+    "allow_private": "fetch.allow_private",
+    "timeout": "fetch.timeout",
+    "retries": "fetch.retries",
+    "transport": "fetch.transport",
+    "engine": "parse.engine",
+}
+
+Sources = str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | Target]
+
+
+def scrape(
+    urls: Sources,
+    *,
+    settings: Any = None,
+    on_failure: Callable[[Failure], object] | None = None,
+    **keywords: Any,
+) -> Iterator[dict[str, Any]]:
+    """Fetch and parse `urls`; yields records as they come, in order of completion.
+
+    Nothing is written to disk. Leaving the loop early stops and joins everything.
+
+    Args:
+        urls: URLs, or mappings with a ``url`` and further keys for the record's ``input``; or the path of a list file.
+        settings: a settings file, a mapping of the same shape, or `Settings`.
+        on_failure: gets every URL that gave no record (default: a warning in the log).
+        keywords: `fields`, `records`, `parser` (a function, or ``FILE.py:FUNCTION``), `fetch_workers`, `parse_workers`,
+            `per_host`, `delay` (seconds), `robots`, `allow_private`, `timeout` (seconds), `retries`, `transport`,
+            `engine`.
+
+    Raises:
+        UsageError: settings, list or parser are wrong; nothing was fetched.
+        RunError: the run could not go on.
+    """
+    job = _job(urls, settings, keywords)
+    return _records(job, on_failure or _warn)
+
+
+def run(
+    sources: Sources,
+    *,
+    settings: Any = None,
+    output: str | os.PathLike[str] | None = None,
+    restart: bool = False,
+    **keywords: Any,
+) -> Summary:
+    """Fetch and parse `sources` into a run's directory.
+
+    Args:
+        sources: a list file, a literal URL, several of these, or any iterable of URLs.
+        settings: a settings file, a mapping of the same shape, or `Settings`.
+        output: the run's directory; default ``output/`` plus the list's name.
+        restart: move a former run in that directory aside and begin anew.
+        keywords: as for `scrape`.
+
+    Returns:
+        What was done; also in the directory as summary.json.
+
+    Raises:
+        UsageError: settings, list, parser or directory are wrong; nothing was fetched.
+        RunError: the run could not go on; what was committed stays.
+    """
+    from scraper.job import execute
+
+    job = _job(sources, settings, keywords)
+    return execute(job, job.directory(output), restart=restart)
+
+
+def _records(job: Job, on_failure: Callable[[Failure], object]) -> Iterator[dict[str, Any]]:
+    import msgspec
+
+    decode = msgspec.json.Decoder(dict[str, Any]).decode_lines
+    with job.started() as pipeline:
+        for outcomes in pipeline.outcomes():
+            for outcome in outcomes:
+                if outcome.failure is not None:
+                    on_failure(outcome.failure)
+                else:
+                    yield from decode(outcome.lines)
+
+
+def _job(sources: Sources, settings: Any, keywords: Mapping[str, Any]) -> Job:
+    refuse_in_worker()
+    from scraper.job import Job
+
+    return Job.prepare(sources, settings, overrides(keywords))
+
+
+def overrides(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords as dotted settings keys; those that are None do not count.
+
+    Raises:
+        TypeError: a keyword that is none, as Python itself would say it.
+    """
+    for name in keywords:
+        if name not in KEYWORDS:
+            import difflib
+
+            near = difflib.get_close_matches(name, KEYWORDS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"unexpected keyword argument {name!r}{hint}")
+    return {KEYWORDS[name]: value for name, value in keywords.items() if value is not None}
+
+
+def refuse_in_worker() -> None:
+    """Leave at once where a parse worker imports a script that starts a run: the owner then gives the advice."""
+    from scraper.parse.process import NAME
+
+    if multiprocessing.current_process().name == NAME:
+        sys.exit(UNGUARDED)
+
+
+def _warn(failure: Failure) -> None:
+    log.warning("%s: %s: %s", failure.url, failure.error, failure.message)
+
+
+__all__ = ["KEYWORDS", "overrides", "refuse_in_worker", "run", "scrape"]

@@ -1,0 +1,181 @@
+"""The seam to urllib3: connections and pools that obey an `Exchange`, and no more of urllib3's own retrying.
+
+`Pool.urlopen` replaces urllib3's: the request target goes out byte for byte as given (urllib3 would rewrite ``/100%``),
+a stale keep-alive connection is replaced once and silently, and every socket is under the exchange's deadline.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from io import BufferedReader
+from typing import Any, cast
+
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ProtocolError
+from urllib3.util.proxy import connection_requires_http_tunnel
+
+from scraper.fetch.deadline import Exchange
+
+#: How a connection that the server closed while it was idle shows itself on the next request.
+_STALE = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected)
+
+
+class _HeaderLines:
+    """A header's lines, remembering whether the last one read was the end of the stream."""
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self._stream = stream
+        self.ended = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._stream.readline(limit)
+        self.ended = not line
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """Refuses a header cut off before its blank line, of which http.client would make an ordinary answer."""
+
+    def begin(self) -> None:
+        stream = self.fp
+        lines = _HeaderLines(stream)
+        self.fp = cast(BufferedReader, lines)
+        super().begin()
+        if self.fp is not None:
+            self.fp = stream
+        if lines.ended:
+            self.close()
+            raise ProtocolError("the connection ended within the response header")
+
+
+class _Deadline:
+    """What both connection classes add: sockets are opened within, and watched by, the current exchange."""
+
+    response_class = _Response
+    exchange: Exchange
+    _dns_host: str
+    port: int
+    socket_options: Any
+
+    def _new_conn(self) -> socket.socket:
+        sock = _connect(self._dns_host, self.port, self.exchange)
+        for option in self.socket_options or ():
+            sock.setsockopt(*option)
+        try:
+            self.exchange.watch(sock)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+class _Connection(_Deadline, HTTPConnection):  # type: ignore[misc]  # response_class: ours is http.client's too
+    pass
+
+
+class _TLSConnection(_Deadline, HTTPSConnection):  # type: ignore[misc]
+    pass
+
+
+def _connect(host: str, port: int, exchange: Exchange) -> socket.socket:
+    """Connect to the first address that answers; each attempt has its own connect timeout.
+
+    Raises:
+        socket.gaierror, UnicodeError: the name does not resolve.
+        OSError: no address could be reached; the last reason.
+        DeadlineExceeded: the exchange's time is over.
+    """
+    reason: OSError = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM):
+        budget = exchange.connect_budget()
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(budget)
+            sock.connect(address)
+            sock.settimeout(None)  # from here on the watchdog keeps time
+        except OSError as error:
+            sock.close()
+            reason = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise reason
+
+
+class Pool(HTTPConnectionPool):
+    """Keep-alive connections to one origin (or to one proxy for it)."""
+
+    ConnectionCls = _Connection
+
+    def urlopen(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        timeout: Exchange,
+        **_: object,
+    ) -> HTTPResponse:
+        """Send a request without body and return the answer with its body unread.
+
+        Args:
+            method: HTTP method.
+            url: the request target as it goes on the wire.
+            headers: request headers.
+            timeout: the exchange this request belongs to.
+
+        Raises:
+            OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, DeadlineExceeded: what went wrong;
+                `scraper.fetch.failures` translates.
+        """
+        conn = cast(_Connection, self._get_conn())
+        reused = conn.sock is not None
+        try:
+            return self._send(conn, method, url, headers, timeout)
+        except _STALE:
+            self._discard(conn)
+            if not reused or timeout.fired:
+                raise
+        except BaseException:
+            self._discard(conn)
+            raise
+        conn = cast(_Connection, self._new_conn())
+        try:
+            return self._send(conn, method, url, headers, timeout)
+        except BaseException:
+            self._discard(conn)
+            raise
+
+    def _send(
+        self, conn: _Connection, method: str, url: str, headers: dict[str, str], exchange: Exchange
+    ) -> HTTPResponse:
+        conn.exchange = exchange
+        conn.timeout = None
+        if conn.sock is not None:
+            exchange.watch(conn.sock)
+        elif self.proxy is not None and connection_requires_http_tunnel(self.proxy, self.proxy_config, self.scheme):
+            self._prepare_proxy(conn)
+        if self.proxy is not None and self.scheme == "http":
+            headers = {**headers, **self.proxy_headers}
+        conn.request(method, url, headers=headers, preload_content=False, decode_content=False)
+        response = conn.getresponse()
+        response._connection = conn
+        response._pool = self
+        return response
+
+    def _discard(self, conn: _Connection) -> None:
+        conn.close()
+        self._put_conn(None)
+
+
+class TLSPool(Pool, HTTPSConnectionPool):
+    """The same over TLS."""
+
+    ConnectionCls = _TLSConnection  # type: ignore[assignment]

@@ -1,0 +1,136 @@
+"""A deadline for a whole exchange, from connect to the last byte.
+
+A socket timeout starts anew with every byte, so a server that drips its header holds a fetch thread for as long as it
+likes. Here a watchdog shuts the socket down when the time is over, which wakes whatever blocks on it: `recv`, `send`,
+a TLS handshake. (Closing it from another thread would wake nobody.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from urllib3.util import Timeout
+
+#: How often the watchdog looks, in seconds; the most by which a deadline is overrun.
+TICK: Final = 0.1
+
+
+class DeadlineExceeded(Exception):
+    """The exchange's time was over before it could go on."""
+
+
+class Exchange(Timeout):
+    """One fetch of one target under one deadline; may span several requests (redirects in place).
+
+    A `urllib3.util.Timeout`, because that is what travels unchanged through ``HTTPAdapter.send`` down to the
+    connection; its own connect and read timeouts stay unused.
+
+    Attributes:
+        deadline: monotonic time at which it ends.
+        fired: whether the watchdog has ended it.
+    """
+
+    def __init__(self, watchdog: Watchdog, timeout: float, connect_timeout: float) -> None:
+        super().__init__()
+        self.deadline = time.monotonic() + timeout
+        self.fired = False
+        self._watchdog = watchdog
+        self._connect_timeout = connect_timeout
+        self._guard: socket.socket | None = None
+
+    def connect_budget(self) -> float:
+        """Seconds that one connection attempt may take.
+
+        Raises:
+            DeadlineExceeded: none are left.
+        """
+        left = self.deadline - time.monotonic()
+        if self.fired or left <= 0:
+            raise DeadlineExceeded
+        return min(left, self._connect_timeout)
+
+    def watch(self, sock: socket.socket) -> None:
+        """From now on `sock` is what the deadline shuts down.
+
+        The watchdog holds a duplicate of the descriptor: http.client may close its own early ("Connection: close")
+        while the body is still being read, and the number might then belong to another socket.
+
+        Raises:
+            DeadlineExceeded: the time is over already.
+        """
+        guard = socket.fromfd(sock.fileno(), sock.family, sock.type)
+        if not self._watchdog.attach(self, guard):
+            raise DeadlineExceeded
+
+    def extend(self, seconds: float) -> None:
+        """Move the deadline: time this process spent waiting for its own memory is not the server's fault."""
+        self.deadline += seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._watchdog.detach(self)
+
+
+class Watchdog:
+    """Ends exchanges that are over their deadline; one thread for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _watched and every exchange's _guard and fired
+        self._watched: set[Exchange] = set()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
+        self._thread.start()
+
+    def attach(self, exchange: Exchange, guard: socket.socket) -> bool:
+        """Take over `guard` in place of the exchange's former one; False (and closed) if its time is over."""
+        with self._lock:
+            former, exchange._guard = exchange._guard, None if exchange.fired else guard
+            self._watched.add(exchange)
+            alive = not exchange.fired
+        if former is not None:
+            former.close()
+        if not alive:
+            guard.close()
+        return alive
+
+    def detach(self, exchange: Exchange) -> None:
+        """The exchange is over; forget it."""
+        with self._lock:
+            self._watched.discard(exchange)
+            guard, exchange._guard = exchange._guard, None
+        if guard is not None:
+            guard.close()
+
+    def abort(self) -> None:
+        """End every exchange now, as if its time were over."""
+        self._end_those_before(float("inf"))
+
+    def close(self) -> None:
+        """Stop the thread and wait for it."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(TICK):
+            self._end_those_before(time.monotonic())
+
+    def _end_those_before(self, moment: float) -> None:
+        # shutdown never blocks, so it may happen under the lock; that keeps detach from closing the guard meanwhile.
+        with self._lock:
+            for exchange in self._watched:
+                if not exchange.fired and exchange.deadline <= moment:
+                    exchange.fired = True
+                    if exchange._guard is not None:
+                        _shut_down(exchange._guard)
+
+
+def _shut_down(guard: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the peer was quicker
+        guard.shutdown(socket.SHUT_RDWR)

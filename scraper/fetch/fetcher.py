@@ -1,0 +1,244 @@
+"""Fetch one target: ask, follow redirects, read the body, or say why not. Never raises.
+
+The only part of the project that opens sockets.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import msgspec
+from requests.structures import CaseInsensitiveDict
+
+from scraper import urls
+from scraper.fetch import body, content
+from scraper.fetch.adapter import Adapter, Proxies, Request
+from scraper.fetch.deadline import Exchange, Watchdog
+from scraper.fetch.failures import Cause, Refused, translate
+from scraper.fetch.memory import Budget
+from scraper.records import RETRYABLE_STATUSES, Failure, Hop, Page, Target
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from scraper.settings import Settings
+
+log = logging.getLogger("scraper.fetch")
+
+USER_AGENT: Final = "concurrent-scraper/0.1 (python-requests)"
+ACCEPT: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5"
+#: What urllib3 decodes here; zstd and brotli come with its extras, which are dependencies.
+ACCEPT_ENCODING: Final = "gzip, deflate, br, zstd"
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+#: What must not travel to another origin (Fetch Standard, HTTP-redirect fetch, step 13).
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+class Fetcher:
+    """Fetches targets for many threads at once; a context manager.
+
+    Attributes:
+        budget: memory shared by all bodies; a `Page`'s ``len(body)`` is to be released to it when the page is done.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Use the ``fetch`` and ``hosts`` sections of `settings`."""
+        self._limits = settings.fetch
+        self._hosts = settings.hosts
+        self._data_allowed = settings.parse.parser is not None
+        self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls)
+        self._proxies = Proxies(settings.fetch.proxy)
+        self._headers = _default_headers(settings)
+        self.budget = Budget(settings.fetch.memory)
+        self._watchdog = Watchdog()
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections; no fetch may be under way."""
+        self._watchdog.close()
+        self._adapter.close()
+
+    def abort(self) -> None:
+        """End every fetch that is under way; each returns a `Failure` soon."""
+        self._watchdog.abort()
+
+    def fetch(self, target: Target) -> Page | Hop | Failure:
+        """Fetch `target` within its deadline (``fetch.timeout`` seconds from now, over all redirects in place)."""
+        journey = _Journey(target)
+        with Exchange(self._watchdog, self._limits.timeout, self._limits.connect_timeout) as exchange:
+            try:
+                return self._travel(journey, exchange)
+            except Exception as error:  # noqa: BLE001  a failure is a value; the kinds are told apart in one place
+                cause = translate(error, timed_out=exchange.fired, connected=journey.connected, reading=journey.reading)
+                if journey.response is not None:
+                    journey.response.raw.close()
+                return journey.failure(cause)
+
+    def _travel(self, journey: _Journey, exchange: Exchange) -> Page | Hop | Failure:
+        while True:
+            response = self._ask(journey, exchange)
+            status, raw = response.status_code, response.raw
+            location = raw.headers.get("Location") if status in _REDIRECTS else None
+            if location is not None:
+                body.discard(raw)
+                hop = self._redirect(journey, location)
+                if hop is not None:
+                    return hop
+                continue
+            if not 200 <= status < 300:
+                body.discard(raw)
+                return journey.failure(_status_cause(status, response.reason))
+            return self._page(journey, exchange, response)
+
+    def _ask(self, journey: _Journey, exchange: Exchange) -> Response:
+        parts = urls.split(journey.target.href)
+        headers = self._request_headers(journey.target, parts)
+        request = Request(parts, headers, self._proxies.find(parts.href))
+        journey.asks()
+        journey.response = self._adapter.send(request, stream=True, timeout=exchange)  # type: ignore[arg-type]
+        journey.connected = True
+        return journey.response
+
+    def _request_headers(self, target: Target, parts: urls.Parts) -> CaseInsensitiveDict[str]:
+        host = self._hosts.get(target.host)
+        strayed = target.redirects > 0 and "Authorization" in self._headers and not _same_origin(target.url, parts)
+        if host is None and target.headers is None and target.authorization is None and not strayed:
+            return self._headers
+        headers = self._headers.copy()
+        if strayed:
+            del headers["Authorization"]
+        if host is not None:
+            headers.update(host.headers)
+            if host.auth:
+                headers["Authorization"] = host.auth
+        if target.authorization is not None:
+            headers["Authorization"] = target.authorization
+        headers.update(target.headers or {})
+        return headers
+
+    def _redirect(self, journey: _Journey, location: str) -> Hop | None:
+        """Move the journey on; a `Hop` if it leaves the host.
+
+        Raises:
+            Refused: ``bad_redirect`` or ``too_many_redirects``.
+        """
+        target = journey.target
+        if target.redirects >= self._limits.max_redirects:
+            raise Refused("too_many_redirects", f"more than {self._limits.max_redirects} redirects")
+        try:
+            parts = urls.split(_location_text(location), base=target.href)
+        except urls.InvalidURL as error:
+            raise Refused("bad_redirect", f"redirected to what is {error}") from None
+        same_origin = _same_origin(target.href, parts)
+        journey.target = msgspec.structs.replace(
+            target,
+            href=parts.href,
+            host=parts.host,
+            redirects=target.redirects + 1,
+            headers=target.headers if same_origin else _without_credentials(target.headers),
+            authorization=parts.authorization or (target.authorization if same_origin else None),
+        )
+        return None if parts.host == target.host else Hop(journey.target)
+
+    def _page(self, journey: _Journey, exchange: Exchange, response: Response) -> Page:
+        raw = response.raw
+        content_type = raw.headers.get("Content-Type")
+        reason = content.refuse_type(content_type, data_allowed=self._data_allowed)
+        if reason is not None:
+            raise Refused("not_html", reason)
+        journey.reading = True
+        data = body.read(raw, limit=self._limits.max_body, budget=self.budget, exchange=exchange)
+        reason = content.refuse_body(content_type, data)
+        if reason is not None:
+            self.budget.release(len(data))
+            raise Refused("not_html", reason)
+        target = journey.target
+        return Page(
+            url=target.url,
+            final_url=target.href,
+            status=response.status_code,
+            fetched_at=_now(),
+            headers=list(raw.headers.items()),
+            body=data,
+            input=target.input,
+            attempts=target.attempts + 1,
+        )
+
+
+class _Journey:
+    """Where one fetch stands: the current target, and how far the current request got."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.response: Response | None = None
+        self.connected = False
+        self.reading = False
+
+    def asks(self) -> None:
+        self.response = None
+        self.connected = self.reading = False
+
+    def failure(self, cause: Cause) -> Failure:
+        target = self.target
+        return Failure(
+            url=target.url,
+            error=cause.kind,
+            message=cause.message,
+            status=None if self.response is None else self.response.status_code,
+            attempts=target.attempts + 1,
+            final_url=target.href,
+            failed_at=_now(),
+            retryable=cause.retryable,
+        )
+
+
+def _same_origin(href: str, parts: urls.Parts) -> bool:
+    here = urls.split(href)
+    return (here.scheme, here.host, here.port) == (parts.scheme, parts.host, parts.port)
+
+
+def _default_headers(settings: Settings) -> CaseInsensitiveDict[str]:
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(
+        {
+            "User-Agent": settings.fetch.user_agent or USER_AGENT,
+            "Accept": ACCEPT,
+            "Accept-Encoding": ACCEPT_ENCODING,
+        }
+    )
+    headers.update(settings.fetch.headers)
+    if settings.fetch.auth:
+        headers["Authorization"] = settings.fetch.auth
+    return headers
+
+
+def _status_cause(status: int, reason: str | None) -> Cause:
+    text = f"the server answered {status} {reason or ''}".rstrip()
+    return Cause("http_error", text, retryable=status in RETRYABLE_STATUSES)
+
+
+def _location_text(value: str) -> str:
+    """A Location as text: http.client reads headers as Latin-1, servers send UTF-8, or other bytes."""
+    data = value.encode("latin-1", "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return quote(data, safe="/:?#[]@!$&'()*+,;=%~-._ ")
+
+
+def _without_credentials(headers: dict[str, str] | None) -> dict[str, str] | None:
+    if headers is None:
+        return None
+    return {name: value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,67 @@
+"""Bytes to text by the WHATWG rules: byte order mark, then the HTTP charset, then the meta prescan, then detection."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final, NamedTuple
+
+import turbohtml
+import turbohtml.detect  # registers the whatwg-* codecs
+
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
+PRESCAN: Final = 1024
+_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
+
+
+class Decoded(NamedTuple):
+    """A body as text.
+
+    Attributes:
+        text: without byte order mark; what was malformed is U+FFFD.
+        encoding: WHATWG name in lower case.
+        source: what decided: ``bom``, ``http``, ``meta`` or ``detected``.
+    """
+
+    text: str
+    encoding: str
+    source: str
+
+
+def decode(body: bytes, content_type: str | None) -> Decoded:
+    """Decode a page (Encoding Standard §6, HTML Standard §13.2.3.2)."""
+    for mark, encoding in _MARKS:
+        if body.startswith(mark):
+            return Decoded(_text(body[len(mark) :], encoding), encoding, "bom")
+    if content_type and (found := _CHARSET.search(content_type)):
+        label = found[1]
+        if _is_label(label):
+            return Decoded(_text(body, label), label.lower(), "http")
+    return _undeclared(body)
+
+
+def _undeclared(body: bytes) -> Decoded:
+    """No mark and no HTTP charset: the page's own meta element, or what its bytes look like.
+
+    The standard's prescan sees the first 1,024 bytes; a parser of the whole page also honours a later declaration.
+    """
+    document = turbohtml.parse(body[:PRESCAN], detect_encoding=True)
+    if document.encoding_confidence != "certain":
+        document = turbohtml.parse(body, detect_encoding=True)
+    encoding = (document.encoding or "windows-1252").lower()
+    source = "meta" if document.encoding_confidence == "certain" else "detected"
+    return Decoded(_text(body, encoding), encoding, source)
+
+
+def _text(body: bytes, label: str) -> str:
+    if label.lower() in ("utf-8", "utf8"):
+        return body.decode("utf-8", "replace")
+    return body.decode(f"whatwg-{label}")
+
+
+def _is_label(label: str) -> bool:
+    try:
+        codecs.lookup(f"whatwg-{label}")
+    except (LookupError, ValueError):
+        return False
+    return True

@@ -1,0 +1,149 @@
+"""A page's bytes in, its finished JSON lines out: what a worker does with one page. Only `MemoryError` is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from scraper import records
+from scraper.errors import ParserError
+from scraper.parse import engines, fields, parser
+from scraper.parse.decode import decode
+from scraper.parse.fields import MissingField, Problem
+from scraper.parse.page import Page
+from scraper.settings import FieldSettings
+
+
+class Plan(Struct, frozen=True):
+    """What is to be extracted, as it travels to the workers.
+
+    Attributes:
+        engine, builder: see ``parse`` in the settings.
+        records, fields: the record description; ignored with a parser.
+        parser: the user's function, or where it is.
+        memory: bytes of address space a worker may take beyond what it starts with.
+    """
+
+    engine: str = "turbohtml"
+    builder: str = "lxml"
+    records: str | None = None
+    fields: dict[str, FieldSettings] | None = None
+    parser: Any = None
+    memory: int = 1 << 30
+
+
+class Verdict(Struct, frozen=True, array_like=True):
+    """What became of a page of a batch.
+
+    Attributes:
+        index: the page's place in the batch.
+        records: number of lines.
+        lines: JSON lines.
+        error: a failure kind, or None.
+        message: one line about it.
+    """
+
+    index: int
+    records: int = 0
+    lines: bytes = b""
+    error: str | None = None
+    message: str = ""
+
+
+class PlanError(Exception):
+    """The plan cannot be carried out; `problems` tells each reason, or `ParserError` is its cause."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+class Extractor:
+    """A plan, compiled."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Compile `plan`.
+
+        Raises:
+            PlanError: selectors that do not compile, all of them.
+            ParserError: the parser cannot be imported.
+        """
+        self._builder = plan.builder
+        self._extract: Callable[[records.Page], list[dict[str, Any]]]
+        if plan.parser is not None:
+            self._parser = parser.load(plan.parser)
+            self._extract = self._by_parser
+        else:
+            engine = engines.load(plan.engine, plan.builder)
+            problems = fields.problems(plan.fields, plan.records, engine)
+            if problems:
+                raise PlanError(problems)
+            self._spec = fields.Spec(plan.fields, plan.records, engine)
+            self._extract = self._by_fields
+
+    def __call__(self, page: records.Page, index: int = 0) -> Verdict:
+        """Extract one page's records, or the reason why there are none.
+
+        Raises:
+            MemoryError: the page needs more than the worker may have.
+        """
+        try:
+            rows = self._extract(page)
+        except MemoryError:
+            raise
+        except MissingField as error:
+            return Verdict(index, error="missing_field", message=str(error))
+        except parser.BadRecord as error:
+            return Verdict(index, error="parse_error", message=str(error))
+        except BaseException as error:  # noqa: BLE001  sys.exit() in a parser is that page's failure as well
+            return Verdict(index, error="parse_error", message=parser.describe(error))
+        try:
+            lines = b"".join([_line(page, row) for row in rows])
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  a record that cannot be sent back
+            return Verdict(index, error="parse_error", message=f"the record cannot be written as JSON: {error}")
+        return Verdict(index, len(rows), lines)
+
+    def _by_fields(self, page: records.Page) -> list[dict[str, Any]]:
+        content_type = next((value for name, value in page.headers if name.lower() == "content-type"), None)
+        return self._spec.extract(decode(page.body, content_type).text, page.final_url)
+
+    def _by_parser(self, page: records.Page) -> list[dict[str, Any]]:
+        return parser.call(self._parser, Page(page, self._builder))
+
+
+def _line(page: records.Page, row: dict[str, Any]) -> bytes:
+    record: dict[str, Any] = {
+        "url": page.url,
+        "final_url": page.final_url,
+        "status": page.status,
+        "fetched_at": page.fetched_at,
+    }
+    if page.input:
+        record["input"] = page.input
+    record.update(row)
+    try:
+        return _encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return _encode(_storable(record)) + b"\n"
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _storable(value: Any) -> Any:
+    """The same with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_storable(item) for item in value]
+    return value
+
+
+__all__ = ["Extractor", "ParserError", "Plan", "PlanError", "Verdict"]

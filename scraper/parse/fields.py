@@ -1,0 +1,144 @@
+"""Fields to values: the user's description of a record, compiled once a worker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from scraper import urls
+from scraper.parse.engines import Engine, SelectorError
+from scraper.parse.text import trim
+from scraper.parse.values import number
+from scraper.settings import FieldSettings
+
+#: The record of a run whose settings name no fields.
+DEFAULTS: Final[dict[str, FieldSettings]] = {
+    "title": FieldSettings(css=("title",)),
+    "description": FieldSettings(css=("meta[name=description i]",), attr="content"),
+    "language": FieldSettings(css=("html",), attr="lang"),
+    "canonical": FieldSettings(css=("link[rel~=canonical i]",), attr="href", type="url"),
+    "h1": FieldSettings(css=("h1",)),
+    "text": FieldSettings(css=("body",)),
+    "links": FieldSettings(css=("a[href]",), attr="href", type="url", all=True),
+}
+
+
+class Problem(NamedTuple):
+    """Something in the settings that cannot work.
+
+    Attributes:
+        path: dotted path of the key, as in ``fields.title.css``.
+        message: what is wrong.
+    """
+
+    path: str
+    message: str
+
+
+class MissingField(Exception):
+    """A required field found nothing; its message names the field."""
+
+
+class Field:
+    """One field, compiled."""
+
+    def __init__(self, name: str, settings: FieldSettings, engine: Engine) -> None:
+        self.name = name
+        self.required = settings.required
+        self._selectors = settings.css
+        self._attribute = settings.attr
+        self._all = settings.all
+        self._default = settings.default
+        self._pattern = re.compile(settings.regex) if settings.regex else None
+        self._convert = _CONVERTERS[settings.type]
+        self._engine = engine
+
+    def extract(self, node: Any, base: str) -> Any:
+        """The field's value below `node`; None (or an empty list) where nothing matched.
+
+        Raises:
+            MissingField: it is required and there is none.
+        """
+        value = self._values(node, base) if self._all else self._value(node, base)
+        if value is None or value == []:
+            value = self._default if self._default is not None else value
+        if self.required and value in (None, [], ""):
+            raise MissingField(f"the required field {self.name!r} found nothing")
+        return value
+
+    def _value(self, node: Any, base: str) -> Any:
+        for selector in self._selectors:
+            match = self._engine.first(node, selector)
+            if match is not None:
+                return self._read(match, base)
+        return None
+
+    def _values(self, node: Any, base: str) -> list[Any]:
+        for selector in self._selectors:
+            matches = self._engine.select(node, selector)
+            if matches:
+                return [value for match in matches if (value := self._read(match, base)) is not None]
+        return []
+
+    def _read(self, match: Any, base: str) -> Any:
+        if self._attribute is None:
+            raw: str | None = self._engine.text(match)
+        else:
+            raw = self._engine.attribute(match, self._attribute)
+            raw = None if raw is None else trim(raw)
+        if raw is not None and self._pattern is not None:
+            found = self._pattern.search(raw)
+            raw = None if found is None else found[1 if self._pattern.groups else 0]
+        return None if raw is None else self._convert(raw, base)
+
+
+class Spec:
+    """A whole record description, compiled: one record a page, or one for each match of ``records``."""
+
+    def __init__(self, fields: Mapping[str, FieldSettings] | None, records: str | None, engine: Engine) -> None:
+        """Compile; `problems` must have found nothing."""
+        self._fields = [Field(name, field, engine) for name, field in (fields or DEFAULTS).items()]
+        self._records = records
+        self._engine = engine
+
+    def extract(self, text: str, url: str) -> list[dict[str, Any]]:
+        """All of a page's records.
+
+        Args:
+            text: the page.
+            url: where it came from; links are resolved against it and the page's ``<base>``.
+
+        Raises:
+            MissingField: a required field found nothing in one of them.
+        """
+        root = self._engine.parse(text)
+        base = self._base(root, url)
+        nodes = [root] if self._records is None else self._engine.select(root, self._records)
+        return [{field.name: field.extract(node, base) for field in self._fields} for node in nodes]
+
+    def _base(self, root: Any, url: str) -> str:
+        element = self._engine.first(root, "base[href]")
+        href = None if element is None else self._engine.attribute(element, "href")
+        return urls.join(url, href) or url if href else url
+
+
+def problems(fields: Mapping[str, FieldSettings] | None, records: str | None, engine: Engine) -> list[Problem]:
+    """Every selector that does not compile."""
+    selectors = [("records", records)] if records is not None else []
+    for name, field in (fields or {}).items():
+        selectors += [(f"fields.{name}.css", selector) for selector in field.css]
+    found = []
+    for path, selector in selectors:
+        try:
+            engine.check(selector)
+        except SelectorError as error:
+            found.append(Problem(path, str(error)))
+    return found
+
+
+_CONVERTERS: Final[dict[str, Callable[[str, str], Any]]] = {
+    "text": lambda text, _base: text,
+    "number": lambda text, _base: number(text),
+    "url": lambda text, base: urls.join(base, text),
+}

@@ -1,0 +1,119 @@
+"""The user's own parser: loading it, calling it, and their frames when it fails."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from scraper.errors import ParserError
+from scraper.parse.page import Page
+from scraper.records import RESERVED
+
+Parser = Callable[[Page], Any]
+
+#: Frames of these are ours or Python's, not the user's.
+_OURS: Final = (str(Path(__file__).resolve().parent.parent), "<frozen ")
+
+
+class BadRecord(Exception):
+    """What a parser gave is no record."""
+
+
+def load(reference: str | Parser) -> Parser:
+    """The function that ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION`` names; a function is taken as it is.
+
+    Raises:
+        ParserError: it cannot be imported; with the traceback of the user's own frames.
+    """
+    if not isinstance(reference, str):
+        return reference
+    place, _, name = reference.rpartition(":")
+    if not place or not name:
+        raise ParserError(f"parser {reference!r}: expected FILE.py:FUNCTION or MODULE:FUNCTION")
+    try:
+        module = _from_file(place) if place.endswith(".py") else _from_name(place)
+    except Exception as error:  # noqa: BLE001  whatever the user's module raises
+        raise ParserError(f"parser {reference!r} cannot be imported:\n{_own_traceback(error)}") from None
+    except SystemExit as error:
+        raise ParserError(f"parser {reference!r} cannot be imported: it calls sys.exit({error.code!r})") from None
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ParserError(f"parser {reference!r}: {place} has no function {name!r}")
+    return function  # type: ignore[no-any-return]
+
+
+def call(parser: Parser, page: Page) -> list[dict[str, Any]]:
+    """All records a parser gives for a page: from a mapping, an iterable of mappings, or None for no record.
+
+    Raises:
+        BadRecord: it gave something else, or a record with a reserved name.
+        Exception: what the parser raised.
+    """
+    result = parser(page)
+    if result is None:
+        return []
+    if isinstance(result, Mapping):
+        return [_checked(result)]
+    if isinstance(result, Iterable) and not isinstance(result, (str, bytes)):
+        return [_checked(record) for record in result]
+    raise BadRecord(f"the parser returned {type(result).__name__}, not a record (a mapping) or several")
+
+
+def describe(error: BaseException) -> str:
+    """One line: the error and the user's frame nearest to it."""
+    text = " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
+    frames = _own_frames(error)
+    if not frames:
+        return text
+    frame = frames[-1]
+    return f"{text} ({Path(frame.filename).name}:{frame.lineno} in {frame.name})"
+
+
+def _checked(record: Any) -> dict[str, Any]:
+    if not isinstance(record, Mapping):
+        raise BadRecord(f"the parser yielded {type(record).__name__}, not a mapping")
+    for name in RESERVED:
+        if name in record:
+            raise BadRecord(f"the parser's record uses the name {name!r}, which every record carries anyway")
+    return dict(record)
+
+
+def _from_file(place: str) -> ModuleType:
+    path = Path(place).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {place}")
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _from_name(place: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    return importlib.import_module(place)
+
+
+def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not frame.filename.startswith(_OURS)]
+
+
+def _own_traceback(error: BaseException) -> str:
+    """The usual text of a traceback, without the frames between the user's file and this package."""
+    shown = traceback.TracebackException.from_exception(error, compact=True)
+    shown.stack = traceback.StackSummary.from_list(_own_frames(error))
+    lines = "".join(shown.format()).rstrip()
+    return lines if shown.stack else lines.splitlines()[-1]

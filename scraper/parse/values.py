@@ -1,0 +1,43 @@
+"""Text to typed values."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NUMBER: Final = re.compile(r"[-+\u2212]?\s?(?:\d[\d.,'\u2019\u00a0\u202f ]*\d|\d)")
+_SPACES: Final = re.compile(r"['\u2019\u00a0\u202f ]")
+#: A lone separator before exactly three digits groups thousands, unless the number begins with 0.
+_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
+
+
+def number(text: str) -> int | float | None:
+    """The first number in `text`, or None: ``1,234.50``, ``1.234,50``, ``12 €``, ``1 234``.
+
+    The last of two different separators is the decimal one; a single separator groups thousands if exactly three digits
+    follow each time, else it is decimal.
+    """
+    found = _NUMBER.search(text)
+    if found is None:
+        return None
+    digits = _SPACES.sub("", found[0]).replace("\u2212", "-")
+    sign, digits = (digits[0], digits[1:]) if digits[0] in "+-" else ("", digits)
+    whole, fraction = _split(digits)
+    if fraction:
+        return float(f"{sign}{whole}.{fraction}")
+    return int(sign + whole)
+
+
+def _split(digits: str) -> tuple[str, str]:
+    """Whole and fractional digits, separators taken out."""
+    comma, point = digits.rfind(","), digits.rfind(".")
+    if comma < 0 and point < 0:
+        return digits, ""
+    if min(comma, point) < 0:
+        if _THOUSANDS.fullmatch(digits):
+            return re.sub(r"[.,]", "", digits), ""
+        separator = digits[max(comma, point)]
+        if digits.count(separator) > 1:
+            return digits.replace(separator, ""), ""
+    whole, fraction = digits[: max(comma, point)], digits[max(comma, point) + 1 :]
+    return re.sub(r"[.,]", "", whole), fraction

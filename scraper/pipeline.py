@@ -1,0 +1,291 @@
+"""The five stages, joined:
+
+    source ──► schedule ──► fetch ──► pages ──► parse ──► outcomes ──► whoever iterates (write)
+    loader      called by    thread    bounded   worker     bounded      the main thread
+    thread      fetch        pool      channel   processes  channel
+                threads
+
+Nothing polls: a fetch thread waits in the schedule, a parse owner in `pages`, the consumer in `outcomes`. The end runs
+down the same way: when the schedule has nothing more, fetch threads return, the last one closes `pages`; the last parse
+owner closes `outcomes`. Every put waits for room, so the slowest stage sets the pace and memory does not grow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from scraper.channel import Channel
+from scraper.errors import RunError, ScraperError
+from scraper.fetch import Fetcher
+from scraper.parse.extract import Plan
+from scraper.parse.pool import BATCH_PAGES, InlineParser, ParsePool
+from scraper.records import Failure, Hop, Outcome, Page, Target
+from scraper.schedule import Rules, Schedule, Seen
+from scraper.settings import Settings
+from scraper.watch.counters import Counters
+from scraper.watch.progress import Load
+
+#: Seconds the consumer waits for an outcome before it gets an empty batch, to look at the clock and at signals.
+TICK: Final = 0.1
+
+#: Seconds that requests in flight may still take after an interrupt.
+GRACE: Final = 10.0
+
+#: Fetching begins when this many targets are loaded, the list has ended, or this many seconds have passed: so that an
+#: error in a list of usual size is found before anything is fetched.
+PRIME_TARGETS: Final = 5000
+PRIME_SECONDS: Final = 0.5
+
+
+class Pipeline:
+    """One run of the stages; a context manager. For one consumer thread.
+
+    Attributes:
+        counters: `total` and `duplicate` are kept here, the rest is the consumer's.
+    """
+
+    def __init__(self, settings: Settings, plan: Plan, entries: Iterable[Target | Failure]) -> None:
+        """Set up; `start` begins."""
+        self.counters = Counters()
+        self._settings = settings
+        self._entries = entries
+        workers = settings.parse.workers
+        self._pages: Channel[Page] = Channel(max(2 * BATCH_PAGES * workers, 2 * BATCH_PAGES))
+        self._outcomes: Channel[list[Outcome]] = Channel(64)
+        self._fetcher = Fetcher(settings)
+        self._schedule = Schedule(self._rules, retries=settings.fetch.retries)
+        self._parser = self._make_parser(plan)
+        self._executor = ThreadPoolExecutor(settings.fetch.workers, thread_name_prefix="fetch")
+        self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
+        self._primed = threading.Event()
+        self._lock = threading.Lock()  # guards _error and _fetching
+        self._error: BaseException | None = None
+        self._fetching = settings.fetch.workers
+        self._slots = [_FetchSlot() for _ in range(settings.fetch.workers)]
+        self._began = time.monotonic()
+        self._stop_by: float | None = None
+        self._listed = False
+        self._started = False
+        self._closed = False
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start all stages, and return when the first page may be asked for.
+
+        Raises:
+            UsageError: the list, the record description or the parser is of no use; nothing was fetched.
+        """
+        self._loader.start()
+        self._parser.start()
+        self._started = True
+        waited_until = time.monotonic() + PRIME_SECONDS
+        while not self._primed.wait(TICK) and time.monotonic() < waited_until:
+            pass
+        if isinstance(self._error, ScraperError):
+            raise self._error
+        self._began = time.monotonic()
+        for slot in self._slots:
+            self._executor.submit(self._fetch_loop, slot)
+
+    def outcomes(self) -> Iterator[list[Outcome]]:
+        """Outcomes as they come, in batches; an empty one at least every `TICK` seconds.
+
+        Raises:
+            RunError, UsageError: the run could not go on; what was yielded before stands.
+        """
+        while not self._outcomes.ended:
+            yield self._outcomes.take(TICK) or []
+            self._mind_grace()
+        if self._error is not None:
+            raise self._error
+
+    def interrupt(self) -> None:
+        """Ask for nothing more and let what is in flight finish, for up to `GRACE` seconds."""
+        self._schedule.stop()
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + GRACE
+
+    def close(self) -> None:
+        """End everything now and wait for it: no thread, process or socket is left."""
+        if self._closed:
+            return
+        self._closed = True
+        self._abandon()
+        self._outcomes.cancel()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._pages.close()
+        if self._started:
+            self._parser.join()
+        self._fetcher.close()
+        if self._loader.ident is not None:
+            self._loader.join(5)  # it may sit in a user's iterator, which nobody can interrupt
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since fetching began."""
+        return time.monotonic() - self._began
+
+    @property
+    def is_complete(self) -> bool:
+        """The list was read to its end and every URL of it has an outcome."""
+        return self._listed and self.counters.done == self.counters.total
+
+    def load(self) -> Load:
+        """How busy the stages are at this moment."""
+        fetching = sum(slot.since is not None for slot in self._slots)
+        queued = len(self._pages) / self._pages.capacity
+        parsers = max(self._settings.parse.workers, 1)
+        return Load(fetching, len(self._slots), queued, self._parser.busy(), parsers, self._listed)
+
+    def busy(self) -> dict[str, float]:
+        """Share of their capacity that fetch and parse have used so far."""
+        seconds = max(self.seconds, 1e-9)
+        now = time.monotonic()
+        fetch = sum(slot.seconds(now) for slot in self._slots) / (seconds * len(self._slots))
+        parse = self._parser.busy_seconds() / (seconds * max(self._settings.parse.workers, 1))
+        return {"fetch": fetch, "parse": parse}
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the parse workers."""
+        return self._parser.pids()
+
+    def _make_parser(self, plan: Plan) -> ParsePool | InlineParser:
+        parse = self._settings.parse
+        if parse.workers == 0:
+            return InlineParser(plan, pages=self._pages, deliver=self._deliver, ended=self._outcomes.close)
+        return ParsePool(
+            plan,
+            workers=parse.workers,
+            timeout=parse.timeout,
+            pages=self._pages,
+            deliver=self._deliver,
+            ended=self._outcomes.close,
+            fail=self._fail,
+        )
+
+    def _rules(self, host: str) -> Rules:
+        politeness = self._settings.politeness
+        own = self._settings.hosts.get(host)
+        per_host = politeness.per_host if own is None or own.per_host is None else own.per_host
+        delay = politeness.delay if own is None or own.delay is None else own.delay
+        return Rules(per_host, delay)
+
+    def _load(self) -> None:
+        """The loader thread: the list, each page once, into the schedule."""
+        try:
+            with contextlib.closing(Seen()) as seen:
+                for entry in self._entries:
+                    if not self._enter(entry, seen):
+                        return
+            self._listed = True
+        except Exception as error:  # noqa: BLE001  raised again in the consumer's thread
+            self._fail(error)
+        finally:
+            self._schedule.finish()
+            self._primed.set()
+
+    def _enter(self, entry: Target | Failure, seen: Seen) -> bool:
+        """Schedule one list entry; False if nobody wants more."""
+        if not seen.add(entry.href if isinstance(entry, Target) else f"invalid {entry.url}"):
+            self.counters.duplicate += 1
+            return True
+        self.counters.total += 1
+        if self.counters.total >= PRIME_TARGETS:
+            self._primed.set()
+        if isinstance(entry, Target):
+            return self._schedule.add([entry])
+        return self._outcomes.put([Outcome(entry.url, failure=entry)])
+
+    def _fetch_loop(self, slot: _FetchSlot) -> None:
+        """A fetch thread: next target, fetch, hand on."""
+        try:
+            while (target := self._schedule.take()) is not None:
+                slot.since = time.monotonic()
+                result = self._fetcher.fetch(target)
+                slot.stop()
+                self._hand_on(target, result)
+        except BaseException as error:  # noqa: BLE001  a bug; it ends the run, in the consumer's thread
+            self._fail(error)
+        finally:
+            with self._lock:
+                self._fetching -= 1
+                last = self._fetching == 0
+            if last:
+                self._pages.close()
+
+    def _hand_on(self, target: Target, result: Page | Hop | Failure) -> None:
+        if isinstance(result, Hop):
+            self._schedule.replace(target, result.target)
+            return
+        if isinstance(result, Page):
+            self._schedule.done(target)
+            if not self._pages.put(result):
+                self._fetcher.budget.release(len(result.body))
+            return
+        if self._given_up or self._schedule.retry(target, result):
+            return
+        self._schedule.done(target)
+        self._outcomes.put([Outcome(result.url, failure=result, status=result.status)])
+
+    @property
+    def _given_up(self) -> bool:
+        """Requests are being cut off: how they end says nothing about their pages, which stay pending."""
+        return self._closed or self._error is not None or (self._stop_by or float("inf")) <= time.monotonic()
+
+    def _deliver(self, outcomes: list[Outcome]) -> None:
+        self._fetcher.budget.release(sum(outcome.size for outcome in outcomes))
+        self._outcomes.put(outcomes)
+
+    def _mind_grace(self) -> None:
+        if self._stop_by is not None and self._stop_by <= time.monotonic():
+            self._stop_by = float("-inf")
+            self._abandon()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            if self._error is None:
+                self._error = error if isinstance(error, ScraperError) else _unexpected(error)
+        self._abandon()
+        self._outcomes.close()
+
+    def _abandon(self) -> None:
+        """Give up all that is in flight."""
+        self._schedule.stop()
+        self._fetcher.abort()
+        self._fetcher.budget.lift()
+        for page in self._pages.cancel():
+            self._fetcher.budget.release(len(page.body))
+        self._parser.abort()
+
+
+class _FetchSlot:
+    """How long one fetch thread was busy."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self._before = 0.0
+
+    def stop(self) -> None:
+        if self.since is not None:
+            self._before += time.monotonic() - self.since
+            self.since = None
+
+    def seconds(self, now: float) -> float:
+        since = self.since
+        return self._before + (now - since if since is not None else 0.0)
+
+
+def _unexpected(error: BaseException) -> BaseException:
+    failure = RunError(f"unexpected {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure

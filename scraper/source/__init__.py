@@ -1,0 +1,5 @@
+"""Source: where URLs come from. Lists and iterables in, a stream of `Target`s and invalid entries out."""
+
+from scraper.source.lists import default_name, iter_targets, open_sources
+
+__all__ = ["default_name", "iter_targets", "open_sources"]

@@ -1,0 +1,123 @@
+"""One entry of a list → a `Target`, or the `Failure` that says why it is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from scraper import urls
+from scraper.records import Failure, Target
+from scraper.settings import values
+
+#: What comes before the last @ of anything that might be meant as an authority, with or without a scheme.
+_USERINFO: Final = re.compile(
+    r"^(\s*(?:https?:|[a-z][a-z0-9+.-]*:(?=[/\\]))?[/\\]*)(?!mailto:)[^/\\?#]*@", re.IGNORECASE
+)
+_MISSING: Final = object()
+
+
+def from_text(url: str, place: str) -> Target | Failure:
+    """The target a URL makes; `place` tells where it was written."""
+    try:
+        return target(url)
+    except urls.InvalidURL:
+        return invalid(url, _why_not(url), place)
+
+
+def target(url: str) -> Target:
+    """The target of a valid URL.
+
+    Raises:
+        urls.InvalidURL: it is none.
+    """
+    parts = urls.split(url)
+    if "@" not in url:
+        return Target(url, parts.href, parts.host)
+    return Target(_spelling(url, parts), parts.href, parts.host, None, None, parts.authorization)
+
+
+def from_mapping(entry: Mapping[Any, Any], place: str) -> Target | Failure:
+    """The target of a mapping with `url`, maybe `headers`, and further keys, which become its `input`."""
+    url = entry.get("url", _MISSING)
+    further = {str(key): value for key, value in entry.items() if key not in ("url", "headers")}
+    if not isinstance(url, str):
+        raw = further if url is _MISSING else url
+        return invalid(_as_text(raw), "the entry has no url" if url is _MISSING else "its url is not text", place)
+    made = from_text(url, place)
+    if isinstance(made, Failure):
+        return made
+    try:
+        headers, rest = _headers(entry.get("headers")), _input(further)
+    except ValueError as error:
+        return invalid(url, str(error), place)
+    return msgspec.structs.replace(made, headers=headers, input=rest)
+
+
+def from_other(entry: object, place: str) -> Failure:
+    """The failure of an entry that is neither text nor a mapping."""
+    return invalid(_as_text(entry), "an entry must be a URL or a mapping with one", place)
+
+
+def invalid(url: str, why: str, place: str) -> Failure:
+    """The failure of an entry that gives no target; `url` is its raw text."""
+    # A lone surrogate, which a Python string may hold, has no place in a UTF-8 file.
+    shown = without_userinfo(url).encode("utf-8", "backslashreplace").decode()
+    return Failure(url=shown, error="invalid_url", message=f"{place}: {why}", attempts=0)
+
+
+def without_userinfo(text: str) -> str:
+    """The text without anything that might be a user name and password, even if it is no valid URL."""
+    return _USERINFO.sub(r"\1", urls.without_userinfo(text)) if "@" in text else text
+
+
+def _spelling(url: str, parts: urls.Parts) -> str:
+    """The list's own spelling without userinfo; for odd ones (``https:\\\\user@host``) the serialisation."""
+    shown = urls.without_userinfo(url)
+    try:
+        again = urls.split(shown)
+    except urls.InvalidURL:
+        return parts.href
+    return shown if again.href == parts.href and again.authorization is None else parts.href
+
+
+def _why_not(url: str) -> str:
+    """What is wrong with an invalid URL, told without its userinfo."""
+    if not url.strip():
+        return "the entry is empty"
+    shown = without_userinfo(url)
+    try:
+        urls.split(shown)
+    except urls.InvalidURL as error:
+        return str(error)
+    return f"not a valid URL: its user name or password spoils {values.show(shown)}"
+
+
+def _headers(given: object) -> dict[str, str] | None:
+    """The entry's request headers; None where it gives none."""
+    if not given:
+        return None
+    if not isinstance(given, Mapping):
+        raise ValueError("headers must be a mapping of names to values")
+    return values.headers(given)
+
+
+def _input(further: dict[str, Any]) -> dict[str, Any] | None:
+    """The further keys as a record will say them in JSON."""
+    if not further:
+        return None
+    try:
+        plain: dict[str, Any] = values.any_json(further)
+    except ValueError:
+        raise ValueError("a further key holds what JSON cannot say; use text, numbers, lists and mappings") from None
+    return plain
+
+
+def _as_text(value: object) -> str:
+    """A value that is no URL, so that the failure can name it."""
+    try:
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)

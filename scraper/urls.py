@@ -1,0 +1,88 @@
+"""URL rules by the WHATWG URL standard: one parser for what a list says, what goes on the wire and what a link means.
+
+Differences between URL parsers are how guards are fooled, so nothing else in the project takes a URL apart.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from ada_url import URL
+
+
+class Parts(NamedTuple):
+    """An http(s) URL, taken apart.
+
+    Attributes:
+        href: serialisation without fragment and userinfo.
+        scheme: ``http`` or ``https``.
+        host: as serialised: IDNA-encoded, IPv6 in brackets.
+        port: the explicit or default port.
+        target: path and query, as they go into the request line.
+        authorization: Basic credentials made of the userinfo (RFC 7617), or None.
+    """
+
+    href: str
+    scheme: str
+    host: str
+    port: int
+    target: str
+    authorization: str | None
+
+
+class InvalidURL(ValueError):
+    """Not an http(s) URL; the message says what is wrong with it."""
+
+
+def split(text: str, base: str | None = None) -> Parts:
+    """Parse an http(s) URL, relative to `base` if given.
+
+    Raises:
+        InvalidURL: it does not parse, or has another scheme.
+    """
+    try:
+        href = URL(text, base).href
+    except (ValueError, UnicodeEncodeError):
+        raise InvalidURL(f"not a valid URL: {_shorten(text)}") from None
+    scheme, _, rest = href.partition("://")
+    if scheme not in ("http", "https"):
+        raise InvalidURL(f"not an http(s) URL: {_shorten(text)}")
+    # The serialisation of an http(s) URL is regular: authority, then a path that starts with a slash (URL Standard
+    # §4.5); slicing it takes a third of the time of asking the parser for each part.
+    authority, slash, path = rest.partition("#")[0].partition("/")
+    userinfo, at, location = authority.rpartition("@")
+    host, colon, port = location.rpartition(":")
+    if not colon or location.endswith("]"):
+        host, port = location, "443" if scheme == "https" else "80"
+    target = slash + path
+    return Parts(f"{scheme}://{location}{target}", scheme, host, int(port), target, _basic(userinfo) if at else None)
+
+
+def join(base: str, link: str) -> str | None:
+    """Resolve `link` against `base`; None where it gives no valid URL. Any scheme; the fragment stays."""
+    try:
+        return URL(link, base).href
+    except (ValueError, UnicodeEncodeError):
+        return None
+
+
+def without_userinfo(text: str) -> str:
+    """The list's own spelling, with any ``user:password@`` cut out."""
+    head, slashes, rest = text.partition("//")
+    if not slashes:
+        return text
+    end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
+    return head + slashes + rest[:end].rpartition("@")[2] + rest[end:]
+
+
+def _basic(userinfo: str) -> str:
+    username, _, password = userinfo.partition(":")
+    raw = unquote_to_bytes(username) + b":" + unquote_to_bytes(password)
+    return "Basic " + base64.b64encode(raw).decode("ascii")
+
+
+def _shorten(text: str, limit: int = 200) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= limit else shown[:limit] + "…'"

@@ -1,0 +1,115 @@
+"""Progress on stderr: a bar on a terminal, a plain line every ten seconds elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from typing import Final, NamedTuple, TextIO
+
+from tqdm import tqdm
+
+from scraper.watch.counters import Counters
+
+#: Seconds between lines where stderr is no terminal, and between redraws where it is one.
+LINE_EVERY: Final = 10.0
+DRAW_EVERY: Final = 0.1
+
+#: From this many columns on there is room for the times as well.
+WIDE: Final = 110
+
+
+class Load(NamedTuple):
+    """How busy the stages are at this moment.
+
+    Attributes:
+        fetching, fetchers: fetch threads with a request in flight, of how many.
+        queued: fill of the queue between fetch and parse, 0 to 1.
+        parsing, parsers: parse workers with a page in hand, of how many.
+        listed: the whole list has been read, so the total is known.
+    """
+
+    fetching: int
+    fetchers: int
+    queued: float
+    parsing: int
+    parsers: int
+    listed: bool
+
+    def __str__(self) -> str:
+        return f"fetch {self.fetching}/{self.fetchers} · queue {self.queued:.0%} · parse {self.parsing}/{self.parsers}"
+
+
+class Silent:
+    """Shows nothing."""
+
+    def update(self, counters: Counters, load: Load) -> None:
+        """Take note of how things stand; draws only when it is time to."""
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+
+
+class Lines(Silent):
+    """One plain line every ten seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._began = self._last = time.monotonic()
+
+    def update(self, counters: Counters, load: Load) -> None:
+        now = time.monotonic()
+        if now - self._last < LINE_EVERY:
+            return
+        self._last = now
+        total = f" of {counters.total:,}" if load.listed else ""
+        rate = counters.done / (now - self._began)
+        print(
+            f"{counters.done:,}{total} pages, {rate:.1f}/s, ok {counters.ok:,}, failed {counters.failed:,}, {load}",
+            file=self._stream,
+            flush=True,
+        )
+
+
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """tqdm without its monitor thread, and without the multiprocessing lock that it would make."""
+
+    monitor_interval = 0
+
+
+class Bar(Silent):
+    """tqdm's bar; a running count while the list is still being read."""
+
+    def __init__(self, stream: TextIO) -> None:
+        _Bar.set_lock(threading.RLock())
+        self._bar = _Bar(total=None, file=stream, unit="", dynamic_ncols=True, mininterval=0, leave=True)
+        self._last = 0.0
+        self._draw(Counters(), None)
+
+    def update(self, counters: Counters, load: Load) -> None:
+        now = time.monotonic()
+        if now - self._last >= DRAW_EVERY:
+            self._last = now
+            self._draw(counters, load)
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def _draw(self, counters: Counters, load: Load | None) -> None:
+        bar = self._bar
+        wide = shutil.get_terminal_size().columns >= WIDE
+        known = load is not None and load.listed
+        bar.total = counters.total if known else None
+        times = " [{elapsed}<{remaining}]" if wide and known else " [{elapsed}]" if wide else ""
+        counts = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}" if known else "{n_fmt} pages"
+        bar.bar_format = counts + times + " {rate_fmt} {postfix}"
+        bar.n = counters.done
+        bar.postfix = f"ok {counters.ok} · failed {counters.failed} · {load or 'starting'}"
+        bar.refresh()
+
+
+def choose(stream: TextIO, *, quiet: bool) -> Silent:
+    """The kind of progress that fits `stream`."""
+    if quiet:
+        return Silent()
+    return Bar(stream) if stream.isatty() else Lines(stream)

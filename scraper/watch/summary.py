@@ -1,0 +1,124 @@
+"""summary.json: what a run did, for scripts; `run` returns the same as an object."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from scraper.watch.counters import Counters
+
+#: From this share of its time on a stage counts as busy enough to hold the run back.
+BINDING: Final = 0.8
+
+
+class UrlCounts(Struct, frozen=True):
+    """URLs by where they stand; also to be read like a mapping, as in summary.json."""
+
+    total: int = 0
+    ok: int = 0
+    empty: int = 0
+    failed: int = 0
+    pending: int = 0
+    duplicate: int = 0
+
+    def __getitem__(self, name: str) -> int:
+        if name not in self.__struct_fields__:
+            raise KeyError(name)
+        return int(getattr(self, name))
+
+    def keys(self) -> Iterator[str]:
+        """The names, so that ``dict(counts)`` works."""
+        return iter(self.__struct_fields__)
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What a run did.
+
+    Attributes:
+        urls: counts by state; `total` is distinct valid URLs and invalid ones alike.
+        failures: failed URLs by kind.
+        statuses: answered URLs by HTTP status (as text, as JSON has it).
+        records: records kept.
+        bytes: body bytes received.
+        seconds: duration.
+        pages_per_second: URLs with an outcome by the second.
+        busy: share of its capacity that each stage used, 0 to 1.
+        bound_by: what held the run back: ``fetch``, ``hosts``, ``parse`` or ``write``.
+        complete: every URL has an outcome.
+        output: the run's directory, None if it kept none.
+        sources: what the URLs came from.
+        fingerprint: SHA-256 of the settings that shape records.
+        started_at, finished_at: RFC 3339, UTC.
+    """
+
+    urls: UrlCounts = UrlCounts()
+    failures: dict[str, int] = {}
+    statuses: dict[str, int] = {}
+    records: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    pages_per_second: float = 0.0
+    busy: dict[str, float] = {}
+    bound_by: str = "fetch"
+    complete: bool = False
+    output: str | None = None
+    sources: list[str] = []
+    fingerprint: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+
+    def to_json(self) -> builtins.bytes:
+        """As summary.json has it, indented."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def from_json(content: bytes) -> Summary:
+    """Read what `Summary.to_json` wrote.
+
+    Raises:
+        msgspec.DecodeError: it is something else.
+    """
+    return msgspec.json.decode(content, type=Summary)
+
+
+def summarise(counters: Counters, *, seconds: float, busy: dict[str, float], complete: bool, **about: Any) -> Summary:
+    """Put the numbers of a run together.
+
+    Args:
+        counters: totals.
+        seconds: duration so far.
+        busy: busy seconds of each stage's capacity, as a share.
+        complete: the list was read to its end and every URL has an outcome.
+        about: further attributes of `Summary`.
+    """
+    busy = {stage: round(min(share, 1.0), 3) for stage, share in busy.items()}
+    return Summary(
+        urls=UrlCounts(
+            total=counters.total,
+            ok=counters.ok,
+            empty=counters.empty,
+            failed=counters.failed,
+            pending=counters.total - counters.done,
+            duplicate=counters.duplicate,
+        ),
+        failures=dict(sorted(counters.failures.items())),
+        statuses={str(status): count for status, count in sorted(counters.statuses.items())},
+        records=counters.records,
+        bytes=counters.bytes,
+        seconds=round(seconds, 3),
+        pages_per_second=round(counters.done / seconds, 1) if seconds > 0 else 0.0,
+        busy=busy,
+        bound_by=binding_stage(busy),
+        complete=complete,
+        **about,
+    )
+
+
+def binding_stage(busy: dict[str, float]) -> str:
+    """The stage that holds the run back: the busiest if one is near its capacity, else the hosts' turns."""
+    stage, share = max(busy.items(), key=lambda item: item[1], default=("fetch", 1.0))
+    return stage if share >= BINDING else "hosts"
