@@ -6,10 +6,15 @@ Differences between URL parsers are how guards are fooled, so nothing else in th
 from __future__ import annotations
 
 import base64
-from typing import NamedTuple
+import re
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ada_url import URL
+
+#: Userinfo as the URL parser sees it: after http(s) and any number of slashes of either kind, or after two slashes, up
+#: to the last @ before the path (URL Standard §4.4).
+_USERINFO: Final = re.compile(r"^(\s*(?:https?:[/\\\s]*|(?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}))[^/\\?#]*@", re.IGNORECASE)
 
 
 class Parts(NamedTuple):
@@ -46,11 +51,18 @@ def split(text: str, base: str | None = None) -> Parts:
         href = URL(text, base).href
     except (ValueError, UnicodeEncodeError):
         raise InvalidURL(f"not a valid URL: {_shorten(text)}") from None
-    scheme, _, rest = href.partition("://")
-    if scheme not in ("http", "https"):
+    if not href.startswith(("http://", "https://")):
         raise InvalidURL(f"not an http(s) URL: {_shorten(text)}")
-    # The serialisation of an http(s) URL is regular: authority, then a path that starts with a slash (URL Standard
-    # §4.5); slicing it takes a third of the time of asking the parser for each part.
+    return take_apart(href)
+
+
+def take_apart(href: str) -> Parts:
+    """As `split`, for a text that is the serialisation of an http(s) URL already.
+
+    That is regular: authority, then a path that starts with a slash (URL Standard §4.5), so slicing will do. Calling
+    the parser instead would let go of the interpreter lock several times a page.
+    """
+    scheme, _, rest = href.partition("://")
     authority, slash, path = rest.partition("#")[0].partition("/")
     userinfo, at, location = authority.rpartition("@")
     host, colon, port = location.rpartition(":")
@@ -70,11 +82,7 @@ def join(base: str, link: str) -> str | None:
 
 def without_userinfo(text: str) -> str:
     """The list's own spelling, with any ``user:password@`` cut out."""
-    head, slashes, rest = text.partition("//")
-    if not slashes:
-        return text
-    end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
-    return head + slashes + rest[:end].rpartition("@")[2] + rest[end:]
+    return _USERINFO.sub(r"\1", text) if "@" in text else text
 
 
 def _basic(userinfo: str) -> str:
@@ -84,5 +92,5 @@ def _basic(userinfo: str) -> str:
 
 
 def _shorten(text: str, limit: int = 200) -> str:
-    shown = repr(text)
+    shown = repr(without_userinfo(text))
     return shown if len(shown) <= limit else shown[:limit] + "…'"

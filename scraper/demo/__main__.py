@@ -44,7 +44,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _leave(number: int, frame: object) -> NoReturn:
+def _leave(_number: int, _frame: object) -> NoReturn:
     raise SystemExit(0)
 
 

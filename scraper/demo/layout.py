@@ -29,8 +29,8 @@ header.top .wrap{display:flex;flex-wrap:wrap;align-items:baseline;gap:.3rem 1.4r
 nav.main{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem}
 nav.main a{color:var(--soft);text-decoration:none}
 nav.main a:hover{color:var(--accent)}
-main{padding-block:1.2rem 3rem;min-height:60vh}
-.breadcrumb{display:flex;flex-wrap:wrap;gap:.2rem .5rem;list-style:none;margin:.2rem 0;padding:0;font-size:.9rem;
+main.wrap{padding-block:1.2rem 3rem;min-height:70vh}
+.breadcrumb{display:flex;flex-wrap:wrap;gap:.2rem .5rem;list-style:none;margin:0 0 1.1rem;padding:0;font-size:.9rem;
 color:var(--soft)}
 .breadcrumb li+li::before{content:"/";margin-right:.5rem;opacity:.6}
 .lead{font-size:1.15rem;color:var(--soft);max-width:44rem}

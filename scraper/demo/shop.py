@@ -11,7 +11,7 @@ from scraper.demo.pictures import FAVICON, picture
 from scraper.demo.reply import Reply
 from scraper.demo.wares import CATEGORIES, Category, Product, products
 
-_PER_PAGE: Final = 6
+_PER_PAGE: Final = 5
 _STARS: Final = ("Zero", "One", "Two", "Three", "Four", "Five")
 
 
@@ -105,10 +105,11 @@ def _rating(product: Product) -> str:
 
 def _product(base: str, product: Product, others: Sequence[Product]) -> Reply:
     category = product.category
+    by, role = ("by", "author") if category.kind == "book" else ("made by", "maker")
     stock = f"In stock ({product.stock} available)" if product.stock else "Out of stock"
     tags = "".join(f'<li class="tag">{escape(tag)}</li>' for tag in product.tags)
     facts = (
-        ("UPC", product.upc), ("Product number", product.sku), ("Made by", product.maker), ("Price", product.price),
+        ("UPC", product.upc), ("Product number", product.sku), ("Price with tax", product.price),
         ("Availability", stock), ("Reviews", str(product.reviews)),
     )  # fmt: skip
     rows = "".join(f'<tr class="{slug(name)}"><th>{name}</th><td>{escape(value)}</td></tr>' for name, value in facts)
@@ -118,7 +119,7 @@ def _product(base: str, product: Product, others: Sequence[Product]) -> Reply:
 <img src="..{product.image}" alt="{escape(product.title)}" width="320" height="400">
 <div>
 <h1>{escape(product.title)}</h1>
-<p class="byline">{"by" if category.kind == "book" else "made by"} {escape(product.maker)}</p>
+<p class="byline">{by} <span class="{role}">{escape(product.maker)}</span></p>
 {_rating(product)}
 <p class="price">{product.price}</p>
 <p class="stock{"" if product.stock else " none"}">{stock}</p>

@@ -24,6 +24,28 @@ class DeadlineExceeded(Exception):
     """The exchange's time was over before it could go on."""
 
 
+class Guard:
+    """A duplicate of a connection's descriptor, by which the watchdog shuts the connection down.
+
+    A duplicate, since http.client may close its own early ("Connection: close") while the body is still being read, and
+    the number might then belong to another socket. It is closed when nobody refers to the guard any more: neither the
+    connection nor an exchange.
+    """
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = socket.fromfd(sock.fileno(), sock.family, sock.type)
+
+    def shut_down(self) -> None:
+        """Wake whatever blocks on the connection."""
+        with contextlib.suppress(OSError):  # the peer was quicker
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def __del__(self) -> None:
+        self._socket.close()
+
+
 class Exchange(Timeout):
     """One fetch of one target under one deadline; may span several requests (redirects in place).
 
@@ -41,7 +63,7 @@ class Exchange(Timeout):
         self.fired = False
         self._watchdog = watchdog
         self._connect_timeout = connect_timeout
-        self._guard: socket.socket | None = None
+        self._guard: Guard | None = None
 
     def connect_budget(self) -> float:
         """Seconds that one connection attempt may take.
@@ -54,16 +76,12 @@ class Exchange(Timeout):
             raise DeadlineExceeded
         return min(left, self._connect_timeout)
 
-    def watch(self, sock: socket.socket) -> None:
-        """From now on `sock` is what the deadline shuts down.
-
-        The watchdog holds a duplicate of the descriptor: http.client may close its own early ("Connection: close")
-        while the body is still being read, and the number might then belong to another socket.
+    def watch(self, guard: Guard) -> None:
+        """From now on the deadline shuts down what `guard` guards.
 
         Raises:
             DeadlineExceeded: the time is over already.
         """
-        guard = socket.fromfd(sock.fileno(), sock.family, sock.type)
         if not self._watchdog.attach(self, guard):
             raise DeadlineExceeded
 
@@ -88,25 +106,18 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
         self._thread.start()
 
-    def attach(self, exchange: Exchange, guard: socket.socket) -> bool:
-        """Take over `guard` in place of the exchange's former one; False (and closed) if its time is over."""
+    def attach(self, exchange: Exchange, guard: Guard) -> bool:
+        """Take `guard` in place of the exchange's former one; False if its time is over."""
         with self._lock:
-            former, exchange._guard = exchange._guard, None if exchange.fired else guard
+            exchange._guard = guard
             self._watched.add(exchange)
-            alive = not exchange.fired
-        if former is not None:
-            former.close()
-        if not alive:
-            guard.close()
-        return alive
+            return not exchange.fired
 
     def detach(self, exchange: Exchange) -> None:
         """The exchange is over; forget it."""
         with self._lock:
             self._watched.discard(exchange)
-            guard, exchange._guard = exchange._guard, None
-        if guard is not None:
-            guard.close()
+            exchange._guard = None
 
     def abort(self) -> None:
         """End every exchange now, as if its time were over."""
@@ -122,15 +133,10 @@ class Watchdog:
             self._end_those_before(time.monotonic())
 
     def _end_those_before(self, moment: float) -> None:
-        # shutdown never blocks, so it may happen under the lock; that keeps detach from closing the guard meanwhile.
+        # shutdown never blocks, so it may happen under the lock; that keeps the guard from being let go meanwhile.
         with self._lock:
             for exchange in self._watched:
                 if not exchange.fired and exchange.deadline <= moment:
                     exchange.fired = True
                     if exchange._guard is not None:
-                        _shut_down(exchange._guard)
-
-
-def _shut_down(guard: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the peer was quicker
-        guard.shutdown(socket.SHUT_RDWR)
+                        exchange._guard.shut_down()

@@ -100,7 +100,7 @@ class Fetcher:
             return self._page(journey, exchange, response)
 
     def _ask(self, journey: _Journey, exchange: Exchange) -> Response:
-        parts = urls.split(journey.target.href)
+        parts = urls.take_apart(journey.target.href)
         headers = self._request_headers(journey.target, parts)
         request = Request(parts, headers, self._proxies.find(parts.href))
         journey.asks()
@@ -201,8 +201,8 @@ class _Journey:
         )
 
 
-def _same_origin(href: str, parts: urls.Parts) -> bool:
-    here = urls.split(href)
+def _same_origin(url: str, parts: urls.Parts) -> bool:
+    here = urls.split(url)
     return (here.scheme, here.host, here.port) == (parts.scheme, parts.host, parts.port)
 
 
