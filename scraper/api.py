@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import logging
 import multiprocessing
 import os
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from scraper.errors import WorkerStartError
 from scraper.records import Failure, Target
 
 if TYPE_CHECKING:
@@ -94,20 +97,31 @@ def run(
     from scraper.job import execute
 
     job = _job(sources, settings, keywords)
-    return execute(job, job.directory(output), restart=restart)
+    with _advised():
+        return execute(job, job.directory(output), restart=restart)
 
 
 def _records(job: Job, on_failure: Callable[[Failure], object]) -> Iterator[dict[str, Any]]:
     import msgspec
 
     decode = msgspec.json.Decoder(dict[str, Any]).decode_lines
-    with job.started() as pipeline:
+    with _advised(), job.started() as pipeline:
         for outcomes in pipeline.outcomes():
             for outcome in outcomes:
                 if outcome.failure is not None:
                     on_failure(outcome.failure)
                 else:
                     yield from decode(outcome.lines)
+
+
+@contextlib.contextmanager
+def _advised() -> Iterator[None]:
+    """Say aloud why no worker starts: uncaught, the error ends the script as a `SystemExit` does, without a word."""
+    try:
+        yield
+    except WorkerStartError as error:
+        log.error("scraper: %s", error)
+        raise
 
 
 def _job(sources: Sources, settings: Any, keywords: Mapping[str, Any]) -> Job:
@@ -125,8 +139,6 @@ def overrides(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in keywords:
         if name not in KEYWORDS:
-            import difflib
-
             near = difflib.get_close_matches(name, KEYWORDS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"unexpected keyword argument {name!r}{hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -52,15 +53,30 @@ def group() -> None:
 
 #: Flags of `run` that stand for a settings key: flag, key, type and help.
 _SETTINGS_FLAGS: Final[tuple[tuple[str, str, Any, str], ...]] = (
-    ("--fetch-workers", "fetch.workers", click.INT, "Fetch threads."),
-    ("--parse-workers", "parse.workers", click.INT, "Parse processes; 0 parses inline."),
-    ("--transport", "fetch.transport", click.Choice(["requests", "curl"]), "curl comes with a later version."),
-    ("--engine", "parse.engine", click.Choice(["turbohtml", "beautifulsoup"]), "The tree that fields are taken from."),
+    ("--fetch-workers", "fetch.workers", click.INT, "Fetch threads (default: 5 a core)."),
+    ("--parse-workers", "parse.workers", click.INT, "Parse processes (default: 1 a core); 0 parses inline."),
+    ("--transport", "fetch.transport", click.Choice(["requests", "curl"]), "Only requests so far."),
+    (
+        "--engine",
+        "parse.engine",
+        click.Choice(["turbohtml", "beautifulsoup"]),
+        "The tree that fields are taken from (default: turbohtml).",
+    ),
     ("--parser", "parse.parser", click.STRING, "FILE.py:FUNCTION or MODULE:FUNCTION that turns a page into records."),
-    ("--per-host", "politeness.per_host", click.INT, "Most requests at once to one host."),
-    ("--delay", "politeness.delay", click.FLOAT, "Seconds between the starts of two requests to one host."),
-    ("--timeout", "fetch.timeout", click.FLOAT, "Seconds for a whole exchange, from connect to the last byte."),
-    ("--retries", "fetch.retries", click.INT, "Further attempts after a failure that may pass."),
+    ("--per-host", "politeness.per_host", click.INT, "Most requests at once to one host (default: 2)."),
+    (
+        "--delay",
+        "politeness.delay",
+        click.FLOAT,
+        "Seconds between the starts of two requests to one host (default: 0.2).",
+    ),
+    (
+        "--timeout",
+        "fetch.timeout",
+        click.FLOAT,
+        "Seconds for a whole exchange, from connect to the last byte (default: 30).",
+    ),
+    ("--retries", "fetch.retries", click.INT, "Further attempts after a failure that may pass (default: 2)."),
     ("--format", "output.format", click.Choice(["jsonl", "csv", "parquet", "sqlite"]), "Only jsonl so far."),
 )
 
@@ -78,9 +94,13 @@ def _parameter(key: str) -> str:
 
 def _settings_options(command: F) -> F:
     """The options that every command with settings has."""
-    command = click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting.")(
-        command
-    )
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Any setting, for example --set parse.timeout=5.",
+    )(command)
     for flag, key, _, text in reversed(_SWITCHES):
         command = click.option(flag, _parameter(key), is_flag=True, help=text)(command)
     for flag, key, kind, text in reversed(_SETTINGS_FLAGS):
@@ -88,7 +108,7 @@ def _settings_options(command: F) -> F:
     return click.option("-s", "--settings", type=click.Path(), help="Settings file.")(command)
 
 
-@group.command()
+@group.command(short_help="Fetch and parse a list of URLs into a directory of records.")
 @click.argument("urls", nargs=-1, required=True)
 @click.option("-o", "--output", help="The run's directory (default: output/ and the list's name); - writes to stdout.")
 @_settings_options
@@ -117,7 +137,7 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
         _say(f"{directory} is complete: nothing to fetch. --restart begins anew.", quiet)
         return 0
     with _Signals() as signals:
-        watcher = jobs.Watcher(progress.choose(sys.stderr, quiet=quiet), signals.caught)
+        watcher = jobs.Watcher(progress.choose(sys.stderr, quiet=quiet), signals.caught, signals.announce)
         summary = jobs.execute(job, directory, restart=restart, watcher=watcher)
     _say(_closing_words(summary, job.settings.politeness.robots), quiet)
     if signals.number:
@@ -125,7 +145,7 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
     return 3 if strict and summary.urls.failed else 0
 
 
-@group.command("try")
+@group.command("try", short_help="Fetch one page and print the record it gives.")
 @click.argument("url")
 @_settings_options
 def try_(url: str, **flags: Any) -> int:
@@ -144,7 +164,7 @@ def try_(url: str, **flags: Any) -> int:
     return 0 if report.ok else 1
 
 
-@group.command()
+@group.command(short_help="Run the whole tool on a bundled website; needs no network.")
 @click.option("--serve", is_flag=True, help="Only serve the website, for experiments, until Ctrl-C.")
 @click.option(
     "--port", type=click.INT, default=None, help="Port to serve on (default: any free one; 8642 with --serve)."
@@ -190,6 +210,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.number = 0
+        self._again = False
 
     def __enter__(self) -> _Signals:
         self._former = {number: signal.signal(number, self._catch) for number in self._NUMBERS}
@@ -200,14 +221,26 @@ class _Signals:
             signal.signal(number, handler)
 
     def caught(self) -> bool:
-        """Whether one has come."""
+        """Whether one has come.
+
+        Raises:
+            SystemExit: a second one has, and what its handler raised was lost where exceptions cannot be raised.
+        """
+        if self._again:
+            raise _StopNow(128 + self.number)
         return self.number != 0
 
+    def announce(self) -> None:
+        """Say what happens now."""
+        click.echo("\nstopping: waiting for what is in flight; again stops at once", err=True)
+
     def _catch(self, number: int, _frame: FrameType | None) -> None:
+        if self._again:
+            os._exit(128 + self.number)  # even ending at once takes too long for somebody
         if self.number:
+            self._again = True
             raise _StopNow(128 + self.number)
         self.number = number
-        click.echo("stopping: waiting for what is in flight; again stops at once", err=True)
 
 
 class _StopNow(SystemExit):
@@ -229,14 +262,14 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
 def _closing_words(summary: Summary, robots: bool) -> str:
     urls = summary.urls
     lines = [
-        f"{urls.ok:,} pages ok, {urls.failed:,} failed, {summary.records:,} records"
+        f"{_count(urls.ok, 'page')} ok, {urls.failed:,} failed, {_count(summary.records, 'record')}"
         f" in {summary.seconds:.1f} s ({summary.pages_per_second:.1f} pages/s, bound by {summary.bound_by})"
     ]
     if summary.failures:
         kinds = sorted(summary.failures.items(), key=lambda item: -item[1])
         lines.append("failures: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds))
     if urls.duplicate:
-        lines.append(f"{urls.duplicate:,} list entries named a page listed before")
+        lines.append(f"duplicates: {urls.duplicate:,} of the list's entries named a page listed before")
     if urls.pending or not summary.complete:
         lines.append(f"interrupted: {urls.pending:,} URLs are pending")
     if not robots:
@@ -244,6 +277,10 @@ def _closing_words(summary: Summary, robots: bool) -> str:
     if summary.output:
         lines.append(f"records: {Path(summary.output) / 'records.jsonl'}")
     return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _say(text: str, quiet: bool) -> None:

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +18,7 @@ from scraper.errors import SettingsError, UsageError
 from scraper.parse.extract import Plan
 from scraper.parse.pool import BadPlan
 from scraper.pipeline import Pipeline
-from scraper.records import Failure, Target
+from scraper.records import Failure, Target, now
 from scraper.settings import Settings
 from scraper.watch.progress import Silent
 from scraper.watch.summary import Summary, from_json, summarise
@@ -104,10 +103,12 @@ class Watcher(NamedTuple):
     Attributes:
         progress: is told how things stand.
         interrupted: asked often; True drains the run.
+        draining: called once, when nothing more will be asked for.
     """
 
     progress: Silent = Silent()
     interrupted: Callable[[], bool] = lambda: False
+    draining: Callable[[], object] = lambda: None
 
 
 def execute(job: Job, directory: Path | None, *, restart: bool = False, watcher: Watcher | None = None) -> Summary:
@@ -120,7 +121,7 @@ def execute(job: Job, directory: Path | None, *, restart: bool = False, watcher:
     watcher = watcher or Watcher()
     if directory is not None and not restart and rundir.is_complete(directory):
         return finished(directory)
-    started_at = _now()
+    started_at = now()
     if directory is not None:
         rundir.check(directory, restart=restart)
     with job.started() as pipeline:
@@ -146,11 +147,14 @@ def finished(directory: Path) -> Summary:
 
 def _consume(pipeline: Pipeline, account: _Account, watcher: Watcher) -> None:
     """The main thread's loop: write what comes, look after progress and signals."""
+    draining = False
     for outcomes in pipeline.outcomes():
         account.take(outcomes)
         watcher.progress.update(pipeline.counters, pipeline.load())
-        if watcher.interrupted():
+        if not draining and watcher.interrupted():
+            draining = True
             pipeline.interrupt()
+            watcher.draining()
 
 
 class _Account:
@@ -173,9 +177,9 @@ class _Account:
             for outcome in outcomes:
                 counters.add(outcome)
         self._writer.tick()
-        now = time.monotonic()
-        if self._directory is not None and now - self._written >= SUMMARY_EVERY:
-            self._written = now
+        moment = time.monotonic()
+        if self._directory is not None and moment - self._written >= SUMMARY_EVERY:
+            self._written = moment
             rundir.write_summary(self._directory, self.summary(complete=False).to_json())
 
     def close(self) -> None:
@@ -199,7 +203,7 @@ class _Account:
             sources=self._job.sources,
             fingerprint=settings_module.fingerprint(self._job.settings),
             started_at=self._started_at,
-            finished_at=_now(),
+            finished_at=now(),
         )
 
 
@@ -243,7 +247,3 @@ def _absolute(parser: str | None) -> str | None:
 
 def _stored(names: Arguments) -> list[str]:
     return [name if "://" in name else str(Path(name).resolve()) for name in names]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -19,12 +19,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import msgspec
+
 from scraper.channel import Channel
 from scraper.errors import RunError, ScraperError
 from scraper.fetch import Fetcher
 from scraper.parse.extract import Plan
 from scraper.parse.pool import BATCH_PAGES, InlineParser, ParsePool
-from scraper.records import Failure, Hop, Outcome, Page, Target
+from scraper.records import Failure, Hop, Outcome, Page, Target, now
 from scraper.schedule import Rules, Schedule, Seen
 from scraper.settings import Settings
 from scraper.watch.counters import Counters
@@ -204,7 +206,8 @@ class Pipeline:
             self._primed.set()
         if isinstance(entry, Target):
             return self._schedule.add([entry])
-        return self._outcomes.put([Outcome(entry.url, failure=entry)])
+        failure = msgspec.structs.replace(entry, failed_at=now())
+        return self._outcomes.put([Outcome(entry.url, failure=failure)])
 
     def _fetch_loop(self, slot: _FetchSlot) -> None:
         """A fetch thread: next target, fetch, hand on."""

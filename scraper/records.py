@@ -8,6 +8,7 @@ to send to another process than a frozen dataclass.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from msgspec import Struct
@@ -42,6 +43,11 @@ RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 #: The names a record always carries first; fields and parsers may not use them.
 RESERVED: Final = ("url", "final_url", "status", "fetched_at", "input")
+
+
+def now() -> str:
+    """The moment as records carry it: RFC 3339, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Target(Struct, frozen=True):

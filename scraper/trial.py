@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scraper import job as jobs
+from scraper.errors import UsageError
 from scraper.fetch import Fetcher
 from scraper.parse import engines, fields
 from scraper.parse.extract import Extractor, PlanError
@@ -38,6 +39,8 @@ def try_url(url: str, settings: Any, overrides: Mapping[str, Any]) -> Report:
     Raises:
         UsageError: the settings are wrong, or `url` is no http(s) URL.
     """
+    if "://" not in url:
+        raise UsageError(f"{url}: not an http(s) URL")
     job = jobs.Job.prepare(jobs.Arguments([url]), settings, overrides)
     try:
         extractor = Extractor(job.plan)

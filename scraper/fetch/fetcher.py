@@ -6,7 +6,6 @@ The only part of the project that opens sockets.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from scraper.fetch.adapter import Adapter, Proxies, Request
 from scraper.fetch.deadline import Exchange, Watchdog
 from scraper.fetch.failures import Cause, Refused, translate
 from scraper.fetch.memory import Budget
-from scraper.records import RETRYABLE_STATUSES, Failure, Hop, Page, Target
+from scraper.records import RETRYABLE_STATUSES, Failure, Hop, Page, Target, now
 
 if TYPE_CHECKING:
     from requests import Response
@@ -166,7 +165,7 @@ class Fetcher:
             url=target.url,
             final_url=target.href,
             status=response.status_code,
-            fetched_at=_now(),
+            fetched_at=now(),
             headers=list(raw.headers.items()),
             body=data,
             input=target.input,
@@ -196,7 +195,7 @@ class _Journey:
             status=None if self.response is None else self.response.status_code,
             attempts=target.attempts + 1,
             final_url=target.href,
-            failed_at=_now(),
+            failed_at=now(),
             retryable=cause.retryable,
         )
 
@@ -238,7 +237,3 @@ def _without_credentials(headers: dict[str, str] | None) -> dict[str, str] | Non
     if headers is None:
         return None
     return {name: value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

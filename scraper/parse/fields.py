@@ -133,7 +133,7 @@ def problems(fields: Mapping[str, FieldSettings] | None, records: str | None, en
         try:
             engine.check(selector)
         except SelectorError as error:
-            found.append(Problem(path, str(error)))
+            found.append(Problem(path, f"{path.removesuffix('.css')}: invalid CSS selector {selector!r}: {error}"))
     return found
 
 

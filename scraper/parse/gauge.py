@@ -18,7 +18,7 @@ class Gauge:
     """
 
     def __init__(self) -> None:
-        self._arena = Arena(_SIZE)
+        self._arena: Any = Arena(_SIZE)
         self._open()
         self.reset()
 
@@ -68,6 +68,7 @@ class Gauge:
         """Give the memory back."""
         self._cells.release()
         self._arena.buffer.close()
+        self._arena = None  # lets go of its descriptor
 
     def _open(self) -> None:
         self._cells: memoryview[float] = memoryview(self._arena.buffer).cast("d")

@@ -74,9 +74,9 @@ class Page:
     @cached_property
     def soup(self) -> BeautifulSoup:
         """The page as BeautifulSoup, on the builder of ``parse.builder``; built on first use."""
-        from bs4 import BeautifulSoup
+        from scraper.parse.engines.soup import make_soup
 
-        return BeautifulSoup(self.text, self._builder)
+        return make_soup(self.text, self._builder)
 
     @cached_property
     def html(self) -> Document:

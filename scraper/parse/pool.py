@@ -16,7 +16,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from scraper.channel import Channel
@@ -25,7 +24,7 @@ from scraper.parse.extract import Extractor, Plan, PlanError, Verdict
 from scraper.parse.fields import Problem
 from scraper.parse.gauge import Gauge
 from scraper.parse.process import Helpers, WorkerDied, WorkerProcess, start_context
-from scraper.records import Failure, Outcome, Page
+from scraper.records import Failure, Outcome, Page, now
 
 #: A batch: whatever waits, up to this many pages and bytes.
 BATCH_PAGES: Final = 16
@@ -246,10 +245,10 @@ class ParsePool:
         """Kill workers that overrun; wakes often enough to be late by a twentieth of the limit, or 0.25 s."""
         pause = min(max(self._timeout / 20, 0.02), 0.25)
         while not self._over.wait(pause):
-            now = time.monotonic()
+            moment = time.monotonic()
             for slot in self._slots:
                 worker = slot.worker
-                if worker is not None and worker.overdue(now, self._timeout):
+                if worker is not None and worker.overdue(moment, self._timeout):
                     worker.kill("parse_timeout")
 
     def _close(self) -> None:
@@ -379,7 +378,7 @@ def to_outcome(page: Page, verdict: Verdict) -> Outcome:
             status=page.status,
             attempts=page.attempts,
             final_url=page.final_url,
-            failed_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            failed_at=now(),
         )
     return Outcome(page.url, verdict.records, verdict.lines, failure, page.status, len(page.body))
 

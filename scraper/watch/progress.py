@@ -84,25 +84,30 @@ class Bar(Silent):
         _Bar.set_lock(threading.RLock())
         self._bar = _Bar(total=None, file=stream, unit="", dynamic_ncols=True, mininterval=0, leave=True)
         self._last = 0.0
-        self._draw(Counters(), None)
+        self._state: tuple[Counters, Load | None] = Counters(), None
+        self._draw()
 
     def update(self, counters: Counters, load: Load) -> None:
+        self._state = counters, load
         now = time.monotonic()
         if now - self._last >= DRAW_EVERY:
             self._last = now
-            self._draw(counters, load)
+            self._draw()
 
     def close(self) -> None:
+        self._draw()
         self._bar.close()
 
-    def _draw(self, counters: Counters, load: Load | None) -> None:
+    def _draw(self) -> None:
         bar = self._bar
+        counters, load = self._state
         wide = shutil.get_terminal_size().columns >= WIDE
         known = load is not None and load.listed
         bar.total = counters.total if known else None
-        times = " [{elapsed}<{remaining}]" if wide and known else " [{elapsed}]" if wide else ""
-        counts = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}" if known else "{n_fmt} pages"
-        bar.bar_format = counts + times + " {rate_fmt} {postfix}"
+        counts = "{percentage:3.0f}%{gauge} {n_fmt}/{total_fmt}" if known else "{n_fmt} pages"
+        times = " [{elapsed}<{remaining}]" if known else " [{elapsed}]"
+        layout = (counts + times if wide else counts) + " {rate_fmt}{postfix}"
+        bar.bar_format = layout.replace("{gauge}", "|{bar}|" if wide else "")
         bar.n = counters.done
         bar.postfix = f"ok {counters.ok} · failed {counters.failed} · {load or 'starting'}"
         bar.refresh()

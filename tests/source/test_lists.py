@@ -119,9 +119,9 @@ def test_invalid_entries(entry: str, url: str, part: str) -> None:
     [
         ("https://u:p@a.example/x", "https://a.example/x"),
         ("HTTPS://u:p@A.example", "HTTPS://A.example"),
-        (r"https:\\u:p@a.example\x", "https://a.example/x"),
-        ("https:u:p@a.example", "https://a.example/"),
-        ("https:///u:p@a.example/", "https://a.example/"),
+        (r"https:\\u:p@a.example\x", r"https:\\a.example\x"),
+        ("https:u:p@a.example", "https:a.example"),
+        ("https:///u:p@a.example/", "https:///a.example/"),
         ("https://u:p@@a.example/x@y", "https://a.example/x@y"),
     ],
 )

@@ -7,7 +7,7 @@ build the tree that the HTML standard asks for: misnested markup comes out diffe
 from __future__ import annotations
 
 import warnings
-from typing import Final
+from typing import Any, Final
 
 import soupsieve
 from bs4 import BeautifulSoup, CData, NavigableString, Tag, XMLParsedAsHTMLWarning
@@ -25,11 +25,10 @@ class SoupEngine:
     def __init__(self, builder: str) -> None:
         """Build trees with ``lxml``, ``html5lib`` or ``html.parser``."""
         self._builder = builder
-        warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
     def parse(self, text: str) -> BeautifulSoup:
         # Attributes stay as written: BeautifulSoup would split class and rel into lists and lose their spacing.
-        return BeautifulSoup(text, self._builder, multi_valued_attributes=None)
+        return make_soup(text, self._builder, multi_valued_attributes=None)
 
     def check(self, selector: str) -> None:
         try:
@@ -49,6 +48,13 @@ class SoupEngine:
 
     def text(self, node: Tag) -> str:
         return collapse("".join(_pieces(node)))
+
+
+def make_soup(text: str, builder: str, **options: Any) -> BeautifulSoup:
+    """BeautifulSoup without its advice to parse XHTML as XML: browsers do not, whatever a page says of itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        return BeautifulSoup(text, builder, **options)
 
 
 def _pieces(root: Tag) -> list[str]:

@@ -24,7 +24,7 @@ class TurboEngine:
         try:
             self._empty.select(selector)
         except SelectorSyntaxError as error:
-            raise SelectorError(str(error)) from None
+            raise SelectorError(str(error).partition('": ')[2] or str(error)) from None
 
     def select(self, node: Node, selector: str) -> list[Element]:
         return node.select(selector)
