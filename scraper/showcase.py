@@ -38,7 +38,8 @@ def show(base_url: str, *, quiet: bool) -> int:
 
 def wait_for_interrupt() -> int:
     """Block until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore SIGINT
+        signal.signal(number, signal.default_int_handler)
     forever = threading.Event()
     try:
         while not forever.wait(1):
