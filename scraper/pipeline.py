@@ -16,7 +16,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 import msgspec
@@ -68,6 +68,7 @@ class Pipeline:
         self._lock = threading.Lock()  # guards _error and _fetching
         self._error: BaseException | None = None
         self._fetching = settings.fetch.workers
+        self._futures: list[Future[None]] = []
         self._slots = [_FetchSlot() for _ in range(settings.fetch.workers)]
         self._began = time.monotonic()
         self._stop_by: float | None = None
@@ -96,8 +97,7 @@ class Pipeline:
         if isinstance(self._error, ScraperError):
             raise self._error
         self._began = time.monotonic()
-        for slot in self._slots:
-            self._executor.submit(self._fetch_loop, slot)
+        self._futures = [self._executor.submit(self._fetch_loop, slot) for slot in self._slots]
 
     def outcomes(self) -> Iterator[list[Outcome]]:
         """Outcomes as they come, in batches; an empty one at least every `TICK` seconds.
@@ -124,7 +124,9 @@ class Pipeline:
         self._closed = True
         self._abandon()
         self._outcomes.cancel()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        while wait(self._futures, timeout=TICK).not_done:
+            pass  # in steps: a wait without end would not notice a signal
+        self._executor.shutdown()
         self._pages.close()
         if self._started:
             self._parser.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Final, NamedTuple
 
@@ -34,9 +33,9 @@ def decode(body: bytes, content_type: str | None) -> Decoded:
         if body.startswith(mark):
             return Decoded(_text(body[len(mark) :], encoding), encoding, "bom")
     if content_type and (found := _CHARSET.search(content_type)):
-        label = found[1]
-        if _is_label(label):
-            return Decoded(_text(body, label), label.lower(), "http")
+        encoding = _name(found[1])
+        if encoding is not None:
+            return Decoded(_text(body, encoding), encoding, "http")
     return _undeclared(body)
 
 
@@ -53,15 +52,16 @@ def _undeclared(body: bytes) -> Decoded:
     return Decoded(_text(body, encoding), encoding, source)
 
 
-def _text(body: bytes, label: str) -> str:
-    if label.lower() in ("utf-8", "utf8"):
+def _text(body: bytes, encoding: str) -> str:
+    if encoding == "utf-8":
         return body.decode("utf-8", "replace")
-    return body.decode(f"whatwg-{label}")
+    return body.decode(f"whatwg-{encoding}")
 
 
-def _is_label(label: str) -> bool:
+def _name(label: str) -> str | None:
+    """The encoding that a label names (Encoding Standard §4.2); the codec registry misses those with an underscore."""
     try:
-        codecs.lookup(f"whatwg-{label}")
+        encoding = turbohtml.parse(b"", encoding=label).encoding
     except (LookupError, ValueError):
-        return False
-    return True
+        return None
+    return None if encoding is None else encoding.lower()

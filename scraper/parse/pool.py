@@ -12,6 +12,7 @@ the same way; the other pages of the batch just go into the next one.
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections import deque
@@ -133,25 +134,40 @@ class ParsePool:
             WorkerStartError: the worker ended before it was ready.
         """
         try:
-            first = self._slots[0]
-            first.worker = WorkerProcess(self._context, self._plan, first.gauge)
-            hello = first.worker.greet()
+            self._slots[0].worker = self._first_worker(self._slots[0].gauge)
         except BaseException:
-            first.worker = None
             self._close()
             raise
-        if hello.problems or hello.parser_error:
-            first.worker.close()
-            first.worker = None
-            self._close()
-            raise BadPlan(hello.problems) if hello.problems else ParserError(hello.parser_error or "")
         for thread in (self._timekeeper, *self._threads):
             thread.start()
+
+    def _first_worker(self, gauge: Gauge) -> WorkerProcess:
+        try:
+            worker = WorkerProcess(self._context, self._plan, gauge)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ParserError(
+                f"the parser cannot be sent to the workers: {error}; define it at the top level of a module, "
+                "or use parse_workers=0"
+            ) from None
+        try:
+            hello = worker.greet()
+            if hello.problems:
+                raise BadPlan(hello.problems)
+            if hello.parser_error:
+                raise ParserError(hello.parser_error)
+        except WorkerStartError:
+            raise
+        except BaseException:
+            worker.kill("parse_crashed")
+            worker.close()
+            raise
+        return worker
 
     def join(self) -> None:
         """Wait until every page of the ended channel is delivered and every process is gone."""
         for thread in self._threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(0.1)  # in steps: a wait without end would not notice a signal
         self._over.set()
         self._timekeeper.join()
         self._close()

@@ -50,7 +50,12 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """A started worker. `ask` is for one thread, the owner; `overdue` and `kill` are for any."""
+    """A started worker. `ask` is for one thread, the owner; `overdue` and `kill` are for any.
+
+    Attributes:
+        pid: the process's id, known also when it has ended.
+        pages: how many it has parsed.
+    """
 
     def __init__(self, context: BaseContext, plan: Plan, gauge: Gauge) -> None:
         """Start a process; returns at once, `greet` waits for it."""
@@ -72,11 +77,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return int(self._process.pid)
+        self.pid = int(process.pid)
 
     def greet(self) -> worker.Hello:
         """Wait until the worker is ready.
@@ -123,7 +124,7 @@ class WorkerProcess:
     def kill(self, fate: str) -> None:
         """End it now; `fate` is the failure kind that it dies of."""
         self._fate = self._fate or fate
-        with contextlib.suppress(OSError, AttributeError):
+        with contextlib.suppress(OSError, AttributeError, ValueError):  # the last: the owner has closed it meanwhile
             self._process.kill()
 
     def close(self) -> None:

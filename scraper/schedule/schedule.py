@@ -55,7 +55,7 @@ class Schedule:
                 if self._stopped:
                     return False
                 self._politeness.add(target, self._clock())
-                self._ready.notify()
+                self._wake()
         return True
 
     def finish(self) -> None:
@@ -103,8 +103,6 @@ class Schedule:
             due = self._clock() + retry.pause(again.attempts, random.random())
             self._politeness.add_later(again, due)
             self._finish_one(target)
-            if due < self._awaited:
-                self._ready.notify_all()
         return True
 
     def stop(self) -> None:
@@ -121,12 +119,19 @@ class Schedule:
 
     def _finish_one(self, target: Target) -> None:
         self._politeness.done(target, self._clock())
-        self._ready.notify()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Something changed: wake one thread to look, or all where whoever minds the clock would sleep too long."""
+        if self._politeness.next_change() < self._awaited:
+            self._ready.notify_all()
+        else:
+            self._ready.notify()
 
     def _pass_on(self, now: float) -> None:
         """Wake who may go on: another fetch thread if more is ready or nobody minds the time, and the loader."""
-        if self._politeness.is_ready(now) or not self._timed:
-            self._ready.notify()
+        if self._politeness.is_ready(now) or not self._timed or self._politeness.next_change() < self._awaited:
+            self._wake()
         if self._politeness.waiting < self._window:
             self._room.notify()
 
