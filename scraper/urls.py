@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from ada_url import URL
+from ada_url import URL, join_url
 
 #: Userinfo as the URL parser sees it: after http(s) and any number of slashes of either kind, or after two slashes, up
 #: to the last @ before the path (URL Standard §4.4).
@@ -75,7 +75,7 @@ def take_apart(href: str) -> Parts:
 def join(base: str, link: str) -> str | None:
     """Resolve `link` against `base`; None where it gives no valid URL. Any scheme; the fragment stays."""
     try:
-        return URL(link, base).href
+        return join_url(base, link)  # less than half of what asking a URL object for its parts takes
     except (ValueError, UnicodeEncodeError):
         return None
 

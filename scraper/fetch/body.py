@@ -23,7 +23,7 @@ def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchang
         raw: the answer, header read.
         limit: most decoded bytes.
         budget: memory shared by all bodies.
-        exchange: gets the time back that was spent waiting for memory.
+        exchange: its clock stands still while it waits for memory.
 
     Raises:
         Refused: ``body_too_large``.
@@ -39,9 +39,8 @@ def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchang
             size += len(chunk)
             if size > limit:
                 raise Refused("body_too_large", f"the body has more than the {limit:,} decoded bytes allowed")
-            waited = budget.reserve(exchange, len(chunk))
-            if waited:
-                exchange.extend(waited)
+            with exchange.paused():
+                budget.reserve(exchange, len(chunk))
             chunks.append(chunk)
     except BaseException:
         budget.drop(exchange)

@@ -8,9 +8,11 @@ a TLS handshake. (Closing it from another thread would wake nobody.)
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
 
@@ -43,7 +45,8 @@ class Guard:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def __del__(self) -> None:
-        self._socket.close()
+        with contextlib.suppress(AttributeError):  # there was no descriptor left to duplicate
+            self._socket.close()
 
 
 class Exchange(Timeout):
@@ -85,9 +88,15 @@ class Exchange(Timeout):
         if not self._watchdog.attach(self, guard):
             raise DeadlineExceeded
 
-    def extend(self, seconds: float) -> None:
-        """Move the deadline: time this process spent waiting for its own memory is not the server's fault."""
-        self.deadline += seconds
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock: time this process spends waiting for its own memory is not the server's fault."""
+        left = self.deadline - time.monotonic()
+        self.deadline = math.inf
+        try:
+            yield
+        finally:
+            self.deadline = time.monotonic() + left
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +130,7 @@ class Watchdog:
 
     def abort(self) -> None:
         """End every exchange now, as if its time were over."""
-        self._end_those_before(float("inf"))
+        self._end_those_before(math.inf)
 
     def close(self) -> None:
         """Stop the thread and wait for it."""

@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import requests
 import urllib3.exceptions as u3
 from requests import exceptions as rq
 
@@ -45,21 +44,28 @@ class Refused(Exception):
 #: `socket.gaierror` codes that say that the name does not exist, for good.
 _NO_SUCH_NAME: Final = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
 
+#: How the end of the stream within a body shows itself; between chunks, urllib3 says no more than `ProtocolError`.
+_CUT_OFF: Final = (ConnectionError, ssl.SSLError, u3.ProtocolError)
+
 #: Searched in order over the whole chain; the first type found decides.
 _TABLE: Final[tuple[tuple[tuple[type[BaseException], ...], str, bool], ...]] = (
     ((rq.TooManyRedirects,), "too_many_redirects", False),
+    # Before invalid_url, whose subclasses they are: a proxy that cannot be used is not the URL's fault.
+    ((rq.InvalidProxyURL, u3.ProxySchemeUnknown, u3.ProxySchemeUnsupported), "connect_error", False),
     ((rq.InvalidURL, rq.MissingSchema, rq.InvalidSchema, u3.LocationParseError), "invalid_url", False),
     ((u3.DecodeError, rq.ContentDecodingError), "bad_encoding", False),
-    ((socket.gaierror, u3.NameResolutionError), "dns_error", True),
+    ((socket.gaierror,), "dns_error", True),
+    ((u3.NameResolutionError,), "dns_error", True),
     ((ssl.SSLZeroReturnError, ssl.SSLEOFError), "protocol_error", True),
     ((ssl.SSLError, ssl.CertificateError, u3.SSLError, rq.SSLError), "tls_error", False),
-    ((u3.ProxyError, rq.ProxyError), "connect_error", True),
+    # NewConnectionError before timeout, whose subclass urllib3 makes it.
+    ((u3.ProxyError, rq.ProxyError, u3.NewConnectionError), "connect_error", True),
     ((TimeoutError, u3.TimeoutError, rq.Timeout, DeadlineExceeded), "timeout", True),
     ((u3.InvalidChunkLength,), "protocol_error", True),
     ((http.client.IncompleteRead, u3.IncompleteRead), "truncated_body", True),
     ((http.client.HTTPException, ConnectionResetError, BrokenPipeError), "protocol_error", True),
     ((u3.ProtocolError, rq.ChunkedEncodingError, rq.InvalidHeader), "protocol_error", True),
-    ((u3.NewConnectionError, rq.ConnectionError), "connect_error", True),
+    ((rq.ConnectionError,), "connect_error", True),
     ((rq.RequestException, u3.HTTPError), "protocol_error", True),
     # What requests lets out bare for odd header values; a host label that IDNA refuses is one too.
     ((UnicodeError, ValueError), "protocol_error", False),
@@ -96,7 +102,7 @@ def _refine(cause: Cause, found: BaseException, *, connected: bool, reading: boo
         return Cause("dns_error", "the host name cannot be looked up", retryable=False)
     if isinstance(found, (ssl.SSLZeroReturnError, ssl.SSLEOFError)) and not connected:
         return cause._replace(kind="tls_error", retryable=False)
-    if reading and cause.kind == "protocol_error" and isinstance(found, (ConnectionError, ssl.SSLError)):
+    if reading and cause.kind == "protocol_error" and isinstance(found, _CUT_OFF):
         return cause._replace(kind="truncated_body")
     if cause.kind == "connect_error" and connected and type(found) is OSError:
         return cause._replace(kind="protocol_error")
@@ -119,8 +125,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _describe(error: BaseException) -> str:
     """One line: the system's words where there are any, else the exception's."""
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, requests.RequestException):
-        text = error.strerror
-    else:
-        text = str(error) or type(error).__name__
+    system = (link.strerror for link in _chain(error) if isinstance(link, OSError))
+    text = next((words for words in system if isinstance(words, str) and words), str(error) or type(error).__name__)
     return " ".join(text.split())[:300]

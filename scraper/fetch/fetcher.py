@@ -230,7 +230,7 @@ def _location_text(value: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return quote(data, safe="/:?#[]@!$&'()*+,;=%~-._ ")
+        return quote(data, safe=bytes(range(0x80)))
 
 
 def _without_credentials(headers: dict[str, str] | None) -> dict[str, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 
 
 class Budget:
@@ -21,17 +20,12 @@ class Budget:
         self._used = 0
         self._reading: dict[object, int] = {}
 
-    def reserve(self, reader: object, size: int) -> float:
-        """Take `size` more bytes for `reader`, waiting for room; returns the seconds waited."""
+    def reserve(self, reader: object, size: int) -> None:
+        """Take `size` more bytes for `reader`, waiting for room."""
         with self._changed:
-            waited = 0.0
-            if self._used + size > self._limit:
-                since = time.monotonic()
-                self._changed.wait_for(lambda: self._used + size <= self._limit or self._holds_most(reader))
-                waited = time.monotonic() - since
+            self._changed.wait_for(lambda: self._used + size <= self._limit or self._holds_most(reader))
             self._used += size
             self._reading[reader] = self._reading.get(reader, 0) + size
-            return waited
 
     def keep(self, reader: object) -> None:
         """The body is complete: it stays reserved until `release`, but its reader needs no more."""

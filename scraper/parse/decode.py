@@ -33,9 +33,9 @@ def decode(body: bytes, content_type: str | None) -> Decoded:
         if body.startswith(mark):
             return Decoded(_text(body[len(mark) :], encoding), encoding, "bom")
     if content_type and (found := _CHARSET.search(content_type)):
-        encoding = _name(found[1])
-        if encoding is not None:
-            return Decoded(_text(body, encoding), encoding, "http")
+        named = _name(found[1])
+        if named is not None:
+            return Decoded(_text(body, named), named, "http")
     return _undeclared(body)
 
 

@@ -24,6 +24,10 @@ DEFAULTS: Final[dict[str, FieldSettings]] = {
 }
 
 
+#: Schemes of a ``<base>`` that does not count (HTML Standard §4.2.3).
+_NO_BASE: Final = ("data:", "javascript:")
+
+
 class Problem(NamedTuple):
     """Something in the settings that cannot work.
 
@@ -34,6 +38,21 @@ class Problem(NamedTuple):
 
     path: str
     message: str
+
+
+class Links(dict[str, str | None]):
+    """A page's links as URLs; each is resolved once, since pages repeat theirs (every third is one seen before).
+
+    Nothing is kept beyond the page: links may be ``data:`` URLs of megabytes.
+    """
+
+    def __init__(self, base: str) -> None:
+        """Resolve against `base`."""
+        self._base = base
+
+    def __missing__(self, link: str) -> str | None:
+        url = self[link] = urls.join(self._base, link)
+        return url
 
 
 class MissingField(Exception):
@@ -54,34 +73,34 @@ class Field:
         self._convert = _CONVERTERS[settings.type]
         self._engine = engine
 
-    def extract(self, node: Any, base: str) -> Any:
+    def extract(self, node: Any, links: Links) -> Any:
         """The field's value below `node`; None (or an empty list) where nothing matched.
 
         Raises:
             MissingField: it is required and there is none.
         """
-        value = self._values(node, base) if self._all else self._value(node, base)
+        value = self._values(node, links) if self._all else self._value(node, links)
         if value is None or value == []:
             value = self._default if self._default is not None else value
         if self.required and value in (None, [], ""):
             raise MissingField(f"the required field {self.name!r} found nothing")
         return value
 
-    def _value(self, node: Any, base: str) -> Any:
+    def _value(self, node: Any, links: Links) -> Any:
         for selector in self._selectors:
             match = self._engine.first(node, selector)
             if match is not None:
-                return self._read(match, base)
+                return self._read(match, links)
         return None
 
-    def _values(self, node: Any, base: str) -> list[Any]:
+    def _values(self, node: Any, links: Links) -> list[Any]:
         for selector in self._selectors:
             matches = self._engine.select(node, selector)
             if matches:
-                return [value for match in matches if (value := self._read(match, base)) is not None]
+                return [value for match in matches if (value := self._read(match, links)) is not None]
         return []
 
-    def _read(self, match: Any, base: str) -> Any:
+    def _read(self, match: Any, links: Links) -> Any:
         if self._attribute is None:
             raw: str | None = self._engine.text(match)
         else:
@@ -90,7 +109,7 @@ class Field:
         if raw is not None and self._pattern is not None:
             found = self._pattern.search(raw)
             raw = None if found is None else found[1 if self._pattern.groups else 0]
-        return None if raw is None else self._convert(raw, base)
+        return None if raw is None else self._convert(raw, links)
 
 
 class Spec:
@@ -113,14 +132,15 @@ class Spec:
             MissingField: a required field found nothing in one of them.
         """
         root = self._engine.parse(text)
-        base = self._base(root, url)
+        links = Links(self._base(root, url))
         nodes = [root] if self._records is None else self._engine.select(root, self._records)
-        return [{field.name: field.extract(node, base) for field in self._fields} for node in nodes]
+        return [{field.name: field.extract(node, links) for field in self._fields} for node in nodes]
 
     def _base(self, root: Any, url: str) -> str:
         element = self._engine.first(root, "base[href]")
         href = None if element is None else self._engine.attribute(element, "href")
-        return urls.join(url, href) or url if href else url
+        base = urls.join(url, href) if href else None
+        return url if base is None or base.startswith(_NO_BASE) else base
 
 
 def problems(fields: Mapping[str, FieldSettings] | None, records: str | None, engine: Engine) -> list[Problem]:
@@ -137,8 +157,8 @@ def problems(fields: Mapping[str, FieldSettings] | None, records: str | None, en
     return found
 
 
-_CONVERTERS: Final[dict[str, Callable[[str, str], Any]]] = {
-    "text": lambda text, _base: text,
-    "number": lambda text, _base: number(text),
-    "url": lambda text, base: urls.join(base, text),
+_CONVERTERS: Final[dict[str, Callable[[str, Links], Any]]] = {
+    "text": lambda text, _links: text,
+    "number": lambda text, _links: number(text),
+    "url": lambda text, links: links[text],
 }

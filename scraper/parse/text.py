@@ -21,7 +21,10 @@ _SPACE: Final = re.compile(r"[ \t\n\f\r]+")
 
 def collapse(text: str) -> str:
     """White space runs become one space; none is left at the ends."""
-    return _SPACE.sub(" ", text).strip(" ")
+    if "\v" in text:  # the one character that splits bytes and is no white space in HTML
+        return _SPACE.sub(" ", text).strip(" ")
+    words = text.encode("utf-8", "surrogatepass").split()  # of bytes, since text is also split at no-break spaces
+    return b" ".join(words).decode("utf-8", "surrogatepass")
 
 
 def trim(text: str) -> str:

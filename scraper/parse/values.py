@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_NUMBER: Final = re.compile(r"[-+\u2212]?\s?(?:\d[\d.,'\u2019\u00a0\u202f ]*\d|\d)")
+#: A sign touches its number, or begins the text; after a letter or digit it is a hyphen. A space or an apostrophe
+#: belongs to the number only between groups of three digits: ``5 10`` and ``3, 14`` are two numbers each.
+_NUMBER: Final = re.compile(
+    r"(?:(?<!\w)[-+\u2212]|^[-+\u2212][ \u00a0\u202f])?"
+    r"(?:\d{1,3}(?:['\u2019\u00a0\u202f ]\d{3}(?!\d))+(?:[.,]\d+)?|\d+(?:[.,]\d+)*)"
+)
 _SPACES: Final = re.compile(r"['\u2019\u00a0\u202f ]")
 #: A lone separator before exactly three digits groups thousands, unless the number begins with 0.
 _THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
@@ -25,7 +30,10 @@ def number(text: str) -> int | float | None:
     whole, fraction = _split(digits)
     if fraction:
         return float(f"{sign}{whole}.{fraction}")
-    return int(sign + whole)
+    try:
+        return int(sign + whole)
+    except ValueError:  # thousands of digits
+        return None
 
 
 def _split(digits: str) -> tuple[str, str]:

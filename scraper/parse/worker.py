@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -48,10 +49,23 @@ class Hello(Struct, frozen=True):
 
 encode_hello = msgspec.msgpack.Encoder().encode
 decode_hello = msgspec.msgpack.Decoder(Hello).decode
-encode_batch = msgspec.msgpack.Encoder().encode
-decode_batch = msgspec.msgpack.Decoder(list[Page]).decode
+_pack_batch = msgspec.msgpack.Encoder().encode
+_unpack_batch = msgspec.msgpack.Decoder(list[Page]).decode
 encode_verdicts = msgspec.msgpack.Encoder().encode
 decode_verdicts = msgspec.msgpack.Decoder(list[Verdict]).decode
+
+
+def encode_batch(pages: list[Page]) -> bytes:
+    """A batch as one message; pickled where a list entry holds an integer beyond MessagePack's 64 bits."""
+    try:
+        return _pack_batch(pages)
+    except OverflowError:
+        return pickle.dumps(pages)
+
+
+def decode_batch(message: bytes) -> list[Page]:
+    """What `encode_batch` made; MessagePack has no list that begins as a pickle does."""
+    return pickle.loads(message) if message.startswith(pickle.PROTO) else _unpack_batch(message)
 
 
 def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:

@@ -16,5 +16,5 @@ def pause(attempts: int, chance: float) -> float:
         attempts: fetches made so far, at least 1.
         chance: a random number in [0, 1).
     """
-    full = min(FIRST_PAUSE * 2.0 ** (attempts - 1), LONGEST_PAUSE)
+    full = min(FIRST_PAUSE * 2.0 ** min(attempts - 1, 100), LONGEST_PAUSE)  # 2.0 ** 1024 is no number
     return full * (0.5 + chance / 2)

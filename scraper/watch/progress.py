@@ -76,6 +76,10 @@ class _Bar(tqdm):  # type: ignore[type-arg]
 
     monitor_interval = 0
 
+    def __str__(self) -> str:
+        # Cut here, since tqdm leaves a line without a bar as it is, and one that wraps is never drawn over.
+        return super().__str__()[: shutil.get_terminal_size().columns]
+
 
 class Bar(Silent):
     """tqdm's bar; a running count while the list is still being read."""

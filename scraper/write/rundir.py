@@ -25,15 +25,16 @@ def check(directory: Path, *, restart: bool) -> None:
     Raises:
         UsageError: it is no place for a run, or it holds one already.
     """
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(f"{directory} is not a directory; name another with -o")
+    try:
+        nearest = _nearest(directory)
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise _unwritable(directory, error) from None
+    if not nearest.is_dir():
+        raise UsageError(f"{nearest} is not a directory; name another with -o")
     if holds_run(directory) and not restart:
         raise UsageError(
             f"{directory} holds an unfinished run; --restart moves it aside and begins anew, -o names another place"
         )
-    nearest = directory
-    while not nearest.exists():
-        nearest = nearest.parent
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UsageError(f"cannot write into {directory}: permission denied; name another place with -o")
 
@@ -50,7 +51,7 @@ def prepare(directory: Path, *, restart: bool) -> None:
             directory.rename(_dated(directory))
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot write into {directory}: {error.strerror}; name another place with -o") from None
+        raise _unwritable(directory, error) from None
 
 
 def holds_run(directory: Path) -> bool:
@@ -71,6 +72,17 @@ def write_summary(directory: Path, content: bytes) -> None:
     temporary = directory / f"{SUMMARY}.new"
     temporary.write_bytes(content)
     temporary.replace(directory / SUMMARY)
+
+
+def _nearest(directory: Path) -> Path:
+    """The directory itself, or what there is of the way to it."""
+    while not directory.exists():
+        directory = directory.parent
+    return directory
+
+
+def _unwritable(directory: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write into {directory}: {error.strerror}; name another place with -o")
 
 
 def _dated(directory: Path) -> Path:

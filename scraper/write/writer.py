@@ -5,6 +5,7 @@ Outcomes are committed in groups, all of a page's lines together: append the lin
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -40,11 +41,12 @@ class Writer:
         self._since = 0.0
         self._fsync = fsync
         self.seconds = 0.0
+        self._records = _open(directory / RECORDS)
         try:
-            self._records: IO[bytes] = (directory / RECORDS).open("ab")
-            self._failures: IO[bytes] = (directory / FAILURES).open("ab")
-        except OSError as error:
-            raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
+            self._failures = _open(directory / FAILURES)
+        except UsageError:
+            self._records.close()
+            raise
 
     def __enter__(self) -> Writer:
         return self
@@ -83,8 +85,9 @@ class Writer:
             try:
                 self._commit()
             finally:
-                self._records.close()
-                self._failures.close()
+                for file in (self._records, self._failures):
+                    with contextlib.suppress(OSError):  # it tries again to flush what a failed commit left in it
+                        file.close()
 
     def _commit_if_due(self) -> None:
         due = len(self._group) >= GROUP_PAGES or time.monotonic() - self._since >= GROUP_SECONDS
@@ -111,6 +114,13 @@ class Writer:
         file.flush()
         if self._fsync:
             os.fsync(file.fileno())
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise UsageError(f"cannot write into {path.parent}: {error.strerror}") from None
 
 
 class StreamWriter:

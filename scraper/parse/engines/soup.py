@@ -10,13 +10,14 @@ import warnings
 from typing import Any, Final
 
 import soupsieve
-from bs4 import BeautifulSoup, CData, NavigableString, Tag, XMLParsedAsHTMLWarning
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from bs4.element import Comment, Declaration, Doctype, NavigableString, ProcessingInstruction, Tag
 
 from scraper.parse.engines import SelectorError
 from scraper.parse.text import BREAKING, HIDDEN, collapse
 
-#: String classes that are text; the others are comments, declarations and the content of hidden elements.
-_TEXT: Final = frozenset({NavigableString, CData})
+#: Strings of the tree that are no text.
+_MARKUP: Final = (Comment, Declaration, Doctype, ProcessingInstruction)
 
 
 class SoupEngine:
@@ -44,6 +45,8 @@ class SoupEngine:
 
     def attribute(self, node: Tag, name: str) -> str | None:
         value = node.attrs.get(name.lower())
+        if value is None:  # html5lib spells some of SVG's in mixed case, as the standard asks
+            value = next((value for key, value in node.attrs.items() if key.lower() == name.lower()), None)
         return " ".join(value) if isinstance(value, list) else value
 
     def text(self, node: Tag) -> str:
@@ -51,8 +54,13 @@ class SoupEngine:
 
 
 def make_soup(text: str, builder: str, **options: Any) -> BeautifulSoup:
-    """BeautifulSoup without its advice to parse XHTML as XML: browsers do not, whatever a page says of itself."""
+    """BeautifulSoup without its advice.
+
+    It would parse XHTML as XML, which browsers do not, whatever a page says of itself; and takes a page that is no more
+    than a URL for a mistake.
+    """
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
         return BeautifulSoup(text, builder, **options)
 
@@ -60,12 +68,12 @@ def make_soup(text: str, builder: str, **options: Any) -> BeautifulSoup:
 def _pieces(root: Tag) -> list[str]:
     """As `scraper.parse.engines.turbo._pieces`; a script asked for itself gives its content."""
     pieces: list[str] = []
-    wanted = _TEXT if root.name not in HIDDEN else _TEXT | {type(child) for child in root.contents}
-    stack: list[object] = list(reversed(root.contents))
+    stack: list[object] = list(reversed(root.contents)) if root.name != "template" else []
     while stack:
         node = stack.pop()
-        if type(node) in wanted:
-            pieces.append(str(node))
+        if isinstance(node, NavigableString):
+            if not isinstance(node, _MARKUP):
+                pieces.append(str(node))
         elif node is None:
             pieces.append(" ")
         elif isinstance(node, Tag):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import turbohtml
-from turbohtml import Document, Element, Node, SelectorSyntaxError, Text
+from turbohtml import Document, Element, Namespace, Node, SelectorSyntaxError, Text
 
 from scraper.parse.engines import SelectorError
 from scraper.parse.text import BREAKING, HIDDEN, collapse
@@ -18,7 +16,11 @@ class TurboEngine:
         self._empty = turbohtml.parse("")
 
     def parse(self, text: str) -> Document:
-        return turbohtml.parse(text, positions=False)
+        document = turbohtml.parse(text, positions=False)
+        for template in document.select("template"):
+            if template.namespace is Namespace.HTML:
+                template.clear()  # what it holds is no part of the page (HTML Standard §4.12.3), yet select() finds it
+        return document
 
     def check(self, selector: str) -> None:
         try:
@@ -46,19 +48,21 @@ class TurboEngine:
 def _pieces(root: Element) -> list[str]:
     """Text in order, with a space wherever a line or cell begins or ends. No recursion: pages nest without limit."""
     pieces: list[str] = []
-    stack: list[Node | None] = list(reversed(cast(list[Node | None], root.children)))
+    stack: list[Node | None] = list(reversed(root.children))
+    # More of a page's time is spent in this loop than anywhere: hence the bound methods, and the frequent kinds first.
+    add, pop, extend = pieces.append, stack.pop, stack.extend
     while stack:
-        node = stack.pop()
+        node = pop()
         if type(node) is Text:
-            pieces.append(node.data)
-        elif node is None:
-            pieces.append(" ")
+            add(node.data)
         elif type(node) is Element:
             tag = node.tag
             if tag in HIDDEN:
                 continue
             if tag in BREAKING:
-                pieces.append(" ")
+                add(" ")
                 stack.append(None)
-            stack.extend(reversed(cast(list[Node | None], node.children)))
+            extend(node.children[::-1])
+        elif node is None:
+            add(" ")
     return pieces

@@ -1,0 +1,131 @@
+"""The directory of a run: what may begin where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scraper.errors import UsageError
+from scraper.write import rundir
+from scraper.write.rundir import SUMMARY, check, holds_run, is_complete, prepare, write_summary
+
+FILES = ["records.jsonl", "failures.jsonl", SUMMARY]
+
+
+@pytest.mark.parametrize("place", ["new", "new/deeper/still", "."])
+def test_free_places(tmp_path: Path, place: str) -> None:
+    """A directory that does not exist is made, with those above it; an empty one is taken."""
+    check(tmp_path / place, restart=False)
+    assert list(tmp_path.iterdir()) == []
+    prepare(tmp_path / place, restart=False)
+    assert (tmp_path / place).is_dir()
+
+
+def test_other_files_are_no_obstacle(tmp_path: Path) -> None:
+    """They stay where they are."""
+    (tmp_path / "notes.txt").write_text("mine")
+    prepare(tmp_path, restart=False)
+    prepare(tmp_path, restart=True)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_run_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    """Whatever a run has left, the directory is refused with advice, and nothing is touched."""
+    (tmp_path / name).write_text("precious")
+    assert holds_run(tmp_path)
+    for refuse in (check, prepare):
+        with pytest.raises(UsageError, match="--restart"):
+            refuse(tmp_path, restart=False)
+    assert (tmp_path / name).read_text() == "precious"
+
+
+def test_restart_moves_the_run_aside(tmp_path: Path) -> None:
+    """Under a dated name, a different one each time; never deleted."""
+    directory = tmp_path / "books"
+    for number in range(4):
+        check(directory, restart=True)
+        prepare(directory, restart=True)
+        assert list(directory.iterdir()) == []
+        (directory / "records.jsonl").write_text(str(number))
+    names = {path.name: (path / "records.jsonl").read_text() for path in tmp_path.iterdir()}
+    assert sorted(names.values()) == ["0", "1", "2", "3"]
+    assert names["books"] == "3"
+    assert all(name == "books" or name.startswith("books.20") for name in names)
+
+
+def test_restart_of_nothing(tmp_path: Path) -> None:
+    """Is a start."""
+    prepare(tmp_path / "new", restart=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_file_is_no_directory(tmp_path: Path, below: str) -> None:
+    """Nor does anything fit below one."""
+    (tmp_path / "file").write_text("")
+    for refuse in (check, prepare):
+        with pytest.raises(UsageError, match="file is not a directory"):
+            refuse(Path(f"{tmp_path}/file{below}"), restart=True)
+
+
+def test_name_that_is_too_long(tmp_path: Path) -> None:
+    """The system's reason, in one line."""
+    for refuse in (check, prepare):
+        with pytest.raises(UsageError, match="File name too long"):
+            refuse(tmp_path / ("x" * 300), restart=False)
+
+
+def test_link_to_nowhere(tmp_path: Path) -> None:
+    """Nothing can be made there."""
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "at all")
+    with pytest.raises(UsageError, match="cannot write into"):
+        prepare(tmp_path / "link", restart=False)
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told before anything is fetched, for the nearest directory there is."""
+    asked = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
+    with pytest.raises(UsageError, match="permission denied"):
+        check(tmp_path / "a" / "b", restart=False)
+    assert asked == [(tmp_path, os.W_OK | os.X_OK)]
+
+
+@pytest.mark.parametrize(
+    ("content", "complete"),
+    [
+        (b'{"complete":true}', True),
+        (b'{"complete":false}', False),
+        (b"{}", False),
+        (b"[]", False),
+        (b"", False),
+        (b'{"complete":tr', False),
+        (b"\xff", False),
+        (None, False),
+    ],
+)
+def test_is_complete(tmp_path: Path, content: bytes | None, complete: bool) -> None:
+    """Only if its summary says so; a missing or broken one does not."""
+    if content is not None:
+        (tmp_path / SUMMARY).write_bytes(content)
+    assert is_complete(tmp_path) is complete
+
+
+def test_summary_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader sees the old one until the new one is there; no other file is left."""
+    write_summary(tmp_path, b"old")
+    seen = []
+    replace = Path.replace
+
+    def look(self: Path, destination: Path) -> Path:
+        seen.append((destination.read_bytes(), self.read_bytes()))
+        return replace(self, destination)
+
+    monkeypatch.setattr(rundir.Path, "replace", look)
+    write_summary(tmp_path, b"new")
+    assert seen == [(b"old", b"new")]
+    assert [path.name for path in tmp_path.iterdir()] == [SUMMARY]
+    assert (tmp_path / SUMMARY).read_bytes() == b"new"
