@@ -13,13 +13,14 @@ import ssl
 import threading
 from collections import OrderedDict
 from functools import cached_property
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import getproxies
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy, should_bypass_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3 import HTTPConnectionPool, ProxyManager
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -136,12 +137,28 @@ class Proxies:
         """Use `configured` for every URL, or what the environment says (``HTTP_PROXY``, ``NO_PROXY``, …)."""
         self._all = configured
         self._environment = {} if configured else getproxies()
-        self._bypass = self._environment.pop("no", None)
+        self._bypass = self._environment.pop("no", "").split(",")
 
-    def find(self, href: str) -> str | None:
+    def find(self, parts: Parts) -> str | None:
         """The proxy's URL, or None."""
         if self._all is not None or not self._environment:
             return self._all
-        if should_bypass_proxies(href, self._bypass):
+        if any(_covers(entry, parts) for entry in self._bypass):
             return None
-        return select_proxy(href, self._environment)
+        proxy = select_proxy(parts.href, self._environment)
+        return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _covers(entry: str, parts: Parts) -> bool:
+    """Whether an entry of NO_PROXY names the host (and port), a domain above it, or its network.
+
+    requests' own function for this changes `os.environ` while it looks, which is not for threads.
+    """
+    name = entry.strip().lower().lstrip(".")
+    places = (parts.host, f"{parts.host}:{parts.port}")
+    if name == "*" or name in places or (name and any(place.endswith(f".{name}") for place in places)):
+        return True
+    try:
+        return ip_address(parts.host.strip("[]")) in ip_network(name.strip("[]"), strict=False)
+    except ValueError:
+        return False

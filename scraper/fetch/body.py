@@ -6,7 +6,7 @@ from typing import Final
 
 from urllib3.response import BaseHTTPResponse
 
-from scraper.fetch.deadline import Exchange
+from scraper.fetch.deadline import DeadlineExceeded, Exchange
 from scraper.fetch.failures import Refused
 from scraper.fetch.memory import Budget
 
@@ -42,6 +42,8 @@ def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchang
             with exchange.paused():
                 budget.reserve(exchange, len(chunk))
             chunks.append(chunk)
+        if exchange.fired:  # the watchdog's shutdown looks like the end of a body that has no length
+            raise DeadlineExceeded
     except BaseException:
         budget.drop(exchange)
         raise

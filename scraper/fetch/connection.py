@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import queue
 import socket
+import ssl
 from io import BufferedReader
 from typing import Any, Final, cast
 
@@ -23,8 +24,14 @@ from scraper.fetch.deadline import Exchange, Guard
 #: Bytes read at once: most pages come with their header in one system call, where http.client would take three.
 BUFFER: Final = 1 << 15
 
-#: How a connection that the server closed while it was idle shows itself on the next request.
-_STALE = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected)
+#: How a connection that the server closed while it was idle shows itself on the next request; the last two under TLS.
+_STALE: Final = (
+    ConnectionResetError,
+    BrokenPipeError,
+    http.client.RemoteDisconnected,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
 
 
 class _HeaderLines:
@@ -63,12 +70,22 @@ class _Response(http.client.HTTPResponse):
         stream = self.fp
         lines = _HeaderLines(stream)
         self.fp = cast(BufferedReader, lines)
-        super().begin()
-        if self.fp is not None:
-            self.fp = stream
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:  # else http.client has closed it
+                self.fp = stream
         if lines.ended:
             self.close()
             raise ProtocolError("the connection ended within the response header")
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """As usual, but pass over every interim answer, such as 103 (RFC 9110 §15.2); http.client knows 100 only."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # private, so not in the stubs
+            if not 100 < status < 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
 
 
 class _Deadline:
@@ -160,9 +177,10 @@ class Pool(HTTPConnectionPool):
         try:
             return self._send(conn, method, url, headers, timeout)
         except _STALE:
-            self._discard(conn)
             if not reused or timeout.fired:
+                self._discard(conn)
                 raise
+            conn.close()  # the new one takes its place in the pool
         except BaseException:
             self._discard(conn)
             raise
@@ -192,6 +210,9 @@ class Pool(HTTPConnectionPool):
             exchange.watch(conn.guard)
         elif self.proxy is not None and connection_requires_http_tunnel(self.proxy, self.proxy_config, self.scheme):
             self._prepare_proxy(conn)
+        else:
+            conn.connect()
+        exchange.connected = True
         if self.proxy is not None and self.scheme == "http":
             headers = {**headers, **self.proxy_headers}
         conn.request(method, url, headers=headers, preload_content=False, decode_content=False)

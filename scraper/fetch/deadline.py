@@ -58,12 +58,14 @@ class Exchange(Timeout):
     Attributes:
         deadline: monotonic time at which it ends.
         fired: whether the watchdog has ended it.
+        connected: whether the current request has a connection, TLS and tunnel included.
     """
 
     def __init__(self, watchdog: Watchdog, timeout: float, connect_timeout: float) -> None:
         super().__init__()
         self.deadline = time.monotonic() + timeout
         self.fired = False
+        self.connected = False
         self._watchdog = watchdog
         self._connect_timeout = connect_timeout
         self._guard: Guard | None = None

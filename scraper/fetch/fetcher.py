@@ -77,7 +77,9 @@ class Fetcher:
             try:
                 return self._travel(journey, exchange)
             except Exception as error:  # noqa: BLE001  a failure is a value; the kinds are told apart in one place
-                cause = translate(error, timed_out=exchange.fired, connected=journey.connected, reading=journey.reading)
+                cause = translate(
+                    error, timed_out=exchange.fired, connected=exchange.connected, reading=journey.reading
+                )
                 if journey.response is not None:
                     journey.response.raw.close()
                 return journey.failure(cause)
@@ -101,10 +103,11 @@ class Fetcher:
     def _ask(self, journey: _Journey, exchange: Exchange) -> Response:
         parts = urls.take_apart(journey.target.href)
         headers = self._request_headers(journey.target, parts)
-        request = Request(parts, headers, self._proxies.find(parts.href))
+        request = Request(parts, headers, self._proxies.find(parts))
         journey.asks()
+        exchange.connected = False
         journey.response = self._adapter.send(request, stream=True, timeout=exchange)  # type: ignore[arg-type]
-        journey.connected = True
+        exchange.connected = True  # an answer that a mock gave had no connection to say so
         return journey.response
 
     def _request_headers(self, target: Target, parts: urls.Parts) -> CaseInsensitiveDict[str]:
@@ -174,17 +177,16 @@ class Fetcher:
 
 
 class _Journey:
-    """Where one fetch stands: the current target, and how far the current request got."""
+    """Where one fetch stands: the current target, and what came of the current request."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.response: Response | None = None
-        self.connected = False
         self.reading = False
 
     def asks(self) -> None:
         self.response = None
-        self.connected = self.reading = False
+        self.reading = False
 
     def failure(self, cause: Cause) -> Failure:
         target = self.target

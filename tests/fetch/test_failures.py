@@ -162,7 +162,7 @@ def test_kind_by_chain(error: BaseException, kind: str, retryable: bool) -> None
     ("error", "connected", "reading", "kind"),
     [
         (IDNA, False, False, "dns_error"),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), False, False, "dns_error"),
+        (UnicodeEncodeError("idna", "a..example", 2, 3, "label empty"), False, False, "dns_error"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), True, False, "protocol_error"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), True, True, "protocol_error"),
         (ssl.SSLEOFError(8, "EOF"), True, False, "protocol_error"),

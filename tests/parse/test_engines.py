@@ -24,10 +24,25 @@ SITE = build_site()
 #: Text of every element, and of some by name, hidden ones among them; and some attributes.
 PROBES = {
     name: FieldSettings(css=(name,), all=True)
-    for name in "* body p td b a svg title script style noscript textarea iframe xmp select".split()
+    for name in (
+        "*",
+        "body",
+        "p",
+        "td",
+        "b",
+        "a",
+        "svg",
+        "title",
+        "script",
+        "style",
+        "noscript",
+        "textarea",
+        "iframe",
+        "select",
+    )
 } | {
     f"@{name}": FieldSettings(css=("*",), attr=name, all=True)
-    for name in "class id title HREF viewBox xlink:href data-x checked alt".split()
+    for name in ("class", "id", "title", "HREF", "viewBox", "xlink:href", "data-x", "checked", "alt")
 }
 
 #: Name: markup. What both engines must agree on; some with the text that a browser shows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -87,9 +88,9 @@ def test_retries_come_at_their_time() -> None:
     assert politeness.next(6.9) is None
     assert politeness.next_change() == 7
     politeness.add(new, 6.9)
+    politeness.add(target("a", 3), 6.9)
     assert politeness.next(6.9) is new
     assert politeness.next(8) is None
-    politeness.add(target("a", 3), 8)
     politeness.done(new, 9)
     assert politeness.next(9) is again
 
@@ -189,9 +190,7 @@ class Model:
         assert self.politeness.in_flight == len(self.in_flight)
         assert self.politeness.waiting == len(self.due) - self.handed_out.total()
         for host, starts in self.starts.items():
-            assert all(
-                later - earlier >= self.limits[host].delay for earlier, later in zip(starts, starts[1:], strict=False)
-            )
+            assert all(later - earlier >= self.limits[host].delay for earlier, later in pairwise(starts))
 
 
 @given(STEPS, LIMITS)

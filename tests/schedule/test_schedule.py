@@ -51,6 +51,11 @@ class Crew:
         assert stuck == [], f"{len(self.taken)} targets taken, then threads waited for ever"
         return Counter(one.url for one in self.taken)
 
+    def all_wait(self) -> bool:
+        """Give them the time to find that there is nothing to do; whether they all stay."""
+        self._threads[0].join(0.05)
+        return all(thread.is_alive() for thread in self._threads)
+
     def _work(self) -> None:
         while (one := self._source.take()) is not None:
             self.taken.append(one)
@@ -137,6 +142,7 @@ def test_an_empty_list_ends() -> None:
     """Waiting threads are let go when the list has ended without a target."""
     source = schedule()
     crew = Crew(source, 4)
+    assert crew.all_wait()
     source.finish()
     assert crew.join() == {}
 
@@ -148,7 +154,8 @@ def test_in_flight_keeps_the_run_open() -> None:
     source.finish()
     first = source.take()
     assert first is not None
-    crew = Crew(source, 3)
+    crew = Crew(source, 5)
+    assert crew.all_wait()
     hop = target(1, "b")
     source.replace(first, hop)
     assert crew.join() == {hop.url: 1}
@@ -192,7 +199,7 @@ def test_stop_lets_go_of_everybody() -> None:
     with loader(source, [target(number) for number in range(20)]):
         crew = Crew(source, 4)
         while source.waiting < 5 or len(crew.taken) < 1:
-            assert crew._threads[0].is_alive()
+            assert crew.all_wait()
         source.stop()
         assert crew.join().total() == 1
     assert source.waiting == 5

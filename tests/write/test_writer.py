@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +106,14 @@ def test_close_commits_the_rest(tmp_path: Path, clock: Clock) -> None:
 
 def test_committed_even_when_the_caller_fails(tmp_path: Path) -> None:
     """Leaving by an exception keeps what was added."""
-    with pytest.raises(KeyboardInterrupt), Writer(tmp_path) as out:
-        out.add([record(1)])
-        raise KeyboardInterrupt
+
+    def fail() -> None:
+        with Writer(tmp_path) as out:
+            out.add([record(1)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
     assert len(rows(tmp_path / RECORDS)) == 1
 
 
@@ -128,8 +135,19 @@ def test_fsync_follows_the_lines(tmp_path: Path, fsyncs: list[int], fsync: bool,
     assert fsyncs == expected
 
 
-def test_many_threads(tmp_path: Path) -> None:
+@pytest.fixture
+def hectic() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hectic")
+def test_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every line whole and once, a page's lines together, whoever adds them."""
+    monkeypatch.setattr(writer, "GROUP_PAGES", 3)
     with Writer(tmp_path, fsync=False) as out:
 
         def add(first: int) -> None:
@@ -158,15 +176,11 @@ def test_full_disk(tmp_path: Path, clock: Clock, name: str, when: str) -> None:
     before = psutil.Process().num_fds()
     out = Writer(tmp_path)
     out.add([record(1), failed(2)])
+    full = [record(number) for number in range(GROUP_PAGES)]
+    clock.now += GROUP_SECONDS if when == "tick" else 0
+    commit = {"add": lambda: out.add(full), "tick": out.tick, "close": out.close}[when]
     with pytest.raises(RunError, match="No space left on device"):
-        match when:
-            case "add":
-                out.add([record(number) for number in range(GROUP_PAGES)])
-            case "tick":
-                clock.now += GROUP_SECONDS
-                out.tick()
-            case _:
-                out.close()
+        commit()
     out.close()
     assert psutil.Process().num_fds() == before
 
