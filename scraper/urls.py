@@ -12,9 +12,14 @@ from urllib.parse import unquote_to_bytes
 
 from ada_url import URL, join_url
 
+#: What the URL parser drops wherever it stands (URL Standard §4.4).
+_DROPPED: Final = r"[\t\n\r]*"
+_HTTP: Final = _DROPPED.join("http") + f"{_DROPPED}s?{_DROPPED}:[/\\\\\t\n\r]*"
 #: Userinfo as the URL parser sees it: after http(s) and any number of slashes of either kind, or after two slashes, up
-#: to the last @ before the path (URL Standard §4.4).
-_USERINFO: Final = re.compile(r"^(\s*(?:https?:[/\\\s]*|(?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}))[^/\\?#]*@", re.IGNORECASE)
+#: to the last @ before the path.
+_USERINFO: Final = re.compile(
+    rf"^([\x00-\x20]*(?:{_HTTP}|(?:[a-z][a-z0-9+.-]*:)?[/\\]{{2,}}))[^/\\?#]*@", re.IGNORECASE
+)
 
 
 class Parts(NamedTuple):

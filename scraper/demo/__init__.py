@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from scraper.demo.reply import Reply
-from scraper.demo.site import build_site
+from scraper.demo.website import build_site
 from scraper.errors import RunError, UsageError
 
 #: Example settings for the demo website.

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from scraper.demo.reply import Reply
-from scraper.demo.site import Site, build_site
+from scraper.demo.website import Site, build_site
 
 HOST: Final = "127.0.0.1"
 _MAX_LINE: Final = 8 * 1024

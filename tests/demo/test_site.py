@@ -14,8 +14,8 @@ from protego import Protego
 
 from scraper import demo, urls
 from scraper.demo.curiosities import FRENCH, LATIN_1, SHIFT_JIS
-from scraper.demo.site import Site, build_site
 from scraper.demo.wares import products
+from scraper.demo.website import Site, build_site
 
 BASE = "http://127.0.0.1:8642/"
 CONFIG = Path(__file__).parents[2] / "config"

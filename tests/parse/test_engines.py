@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scraper.demo.site import build_site
+from scraper.demo.website import build_site
 from scraper.parse import engines
 from scraper.parse.decode import decode
 from scraper.parse.engines import Engine, SelectorError
