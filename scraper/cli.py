@@ -119,7 +119,7 @@ def _settings_options(command: F) -> F:
 def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, quiet: bool, **flags: Any) -> int:
     """Fetch and parse URLS into a directory of records.
 
-    URLS are list files or literal http(s) URLs.
+    URLS are list files, - for standard input, or literal http(s) URLs.
 
     \b
     scraper run config/urls.yaml -s config/settings.yaml
@@ -134,6 +134,7 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
     job = jobs.Job.prepare(jobs.Arguments(urls), flags.pop("settings"), _overrides(flags))
     directory = None if output == "-" else job.directory(output)
     if directory is not None and not restart and rundir.is_complete(directory):
+        jobs.finished(job, directory)
         _say(f"{directory} is complete: nothing to fetch. --restart begins anew.", quiet)
         return 0
     with _Signals() as signals:
@@ -171,7 +172,12 @@ def try_(url: str, **flags: Any) -> int:
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(serve: bool, port: int | None, quiet: bool) -> int:
-    """Run the whole tool against a small bundled website on loopback; needs no network."""
+    """Run the whole tool against a small bundled website on loopback; needs no network.
+
+    \b
+    scraper demo                     scrape it, and print three of the records
+    scraper demo --serve             only serve it, for config/urls.yaml
+    """
     from scraper.demo import serve as website
     from scraper.showcase import PORT, show, wait_for_interrupt
 
@@ -189,6 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0 done, 1 the run could not go on, 2 bad usage, 3 URLs failed under ``--strict``, 130 or 143
         interrupted.
     """
+    _open_missing_streams()
     try:
         return int(group.main(arguments, prog_name="scraper", standalone_mode=False) or 0)
     except ScraperError as error:
@@ -200,7 +207,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain of it once more at the end
         return 1
+
+
+def _open_missing_streams() -> None:
+    """Where a standard stream is closed, something to write into, or Python has None in its place."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
 class _Signals:
@@ -211,6 +228,7 @@ class _Signals:
     def __init__(self) -> None:
         self.number = 0
         self._again = False
+        self._heeded = False
 
     def __enter__(self) -> _Signals:
         self._former = {number: signal.signal(number, self._catch) for number in self._NUMBERS}
@@ -226,6 +244,7 @@ class _Signals:
         Raises:
             SystemExit: a second one has, and what its handler raised was lost where exceptions cannot be raised.
         """
+        self._heeded = True
         if self._again:
             raise _StopNow(128 + self.number)
         return self.number != 0
@@ -237,9 +256,10 @@ class _Signals:
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         if self._again:
             os._exit(128 + self.number)  # even ending at once takes too long for somebody
-        if self.number:
+        if self.number or not self._heeded:  # before anything was fetched there is nothing to wait for
+            self.number = number
             self._again = True
-            raise _StopNow(128 + self.number)
+            raise _StopNow(128 + number)
         self.number = number
 
 

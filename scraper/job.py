@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 import time
@@ -37,7 +38,7 @@ class Job(NamedTuple):
     Attributes:
         entries: the list, as a stream.
         name: of the run, when nobody names a directory.
-        sources: what the list is made of, absolute paths.
+        sources: what the list is made of: absolute paths and URLs, or a digest; empty if that cannot be told.
         settings: complete settings.
         plan: what the parse workers are to do.
     """
@@ -70,7 +71,7 @@ class Job(NamedTuple):
         )
         arguments = _as_arguments(sources)
         if arguments is None:
-            return cls(source.iter_targets(sources), _name_of(sources), [], checked, plan)
+            return cls(source.iter_targets(sources), _name_of(sources), _digest(sources), checked, plan)
         return cls(source.open_sources(arguments), source.default_name(arguments), _stored(arguments), checked, plan)
 
     def directory(self, output: str | os.PathLike[str] | None) -> Path:
@@ -78,15 +79,15 @@ class Job(NamedTuple):
         return OUTPUT / self.name if output is None else Path(output)
 
     @contextlib.contextmanager
-    def started(self) -> Iterator[Pipeline]:
-        """The stages, started; ended and joined on leaving.
+    def started(self, before_fetching: Callable[[], object] = lambda: None) -> Iterator[Pipeline]:
+        """The stages, started; ended and joined on leaving. `before_fetching` is called when all is checked.
 
         Raises:
             UsageError: the list, the fields or the parser are of no use; nothing was fetched.
         """
         with Pipeline(self.settings, self.plan, self.entries) as pipeline:
             try:
-                pipeline.start()
+                pipeline.start(before_fetching)
             except BadPlan as error:
                 raise located(error, self.settings) from None
             yield pipeline
@@ -120,29 +121,38 @@ def execute(job: Job, directory: Path | None, *, restart: bool = False, watcher:
     """
     watcher = watcher or Watcher()
     if directory is not None and not restart and rundir.is_complete(directory):
-        return finished(directory)
+        return finished(job, directory)
     started_at = now()
     if directory is not None:
         rundir.check(directory, restart=restart)
-    with job.started() as pipeline:
+    with contextlib.ExitStack() as ends:  # each end comes to pass, whatever the others raise; the lock goes last
+        pipeline = ends.enter_context(job.started(watcher.interrupted))
         if directory is not None:
-            rundir.prepare(directory, restart=restart)
+            ends.enter_context(rundir.prepare(directory, restart=restart))
         account = _Account(job, pipeline, directory, started_at)
-        try:
-            _consume(pipeline, account, watcher)
-        finally:
-            watcher.progress.close()
-            pipeline.close()
-            account.close()
+        ends.callback(account.close)
+        ends.callback(pipeline.close)
+        ends.callback(watcher.progress.close)
+        _consume(pipeline, account, watcher)
     return account.summary()
 
 
-def finished(directory: Path) -> Summary:
-    """The summary of the complete run in `directory`."""
+def finished(job: Job, directory: Path) -> Summary:
+    """The summary of the complete run in `directory`.
+
+    Raises:
+        UsageError: it cannot be read, or it is another job's.
+    """
     try:
-        return from_json((directory / rundir.SUMMARY).read_bytes())
+        summary = from_json((directory / rundir.SUMMARY).read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(f"cannot read {directory / rundir.SUMMARY}: {error}") from None
+    advice = "; -o names another place, --restart moves it aside and begins anew"
+    if not job.sources or summary.sources != job.sources:
+        raise UsageError(f"{directory} holds the complete run of another list{advice}")
+    if summary.fingerprint != settings_module.fingerprint(job.settings):
+        raise UsageError(f"{directory} holds a complete run with other fields or another parser{advice}")
+    return summary
 
 
 def _consume(pipeline: Pipeline, account: _Account, watcher: Watcher) -> None:
@@ -231,6 +241,16 @@ def _is_list_file(source: Any) -> bool:
     if isinstance(source, os.PathLike):
         return True
     return isinstance(source, str) and "://" not in source and Path(source).is_file()
+
+
+def _digest(urls: Any) -> list[str]:
+    """What tells a list of URLs in memory from another; nothing for what can be read only once."""
+    if not isinstance(urls, (list, tuple)):
+        return []
+    try:
+        return [f"sha256:{hashlib.sha256(msgspec.json.encode(urls)).hexdigest()}"]
+    except (TypeError, ValueError):
+        return []
 
 
 def _name_of(urls: Any) -> str:

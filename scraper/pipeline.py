@@ -15,14 +15,15 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 import msgspec
 
 from scraper.channel import Channel
-from scraper.errors import RunError, ScraperError
+from scraper.errors import RunError, ScraperError, UsageError
 from scraper.fetch import Fetcher
 from scraper.parse.extract import Plan
 from scraper.parse.pool import BATCH_PAGES, InlineParser, ParsePool
@@ -82,12 +83,16 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self) -> None:
-        """Start all stages, and return when the first page may be asked for.
+    def start(self, before_fetching: Callable[[], object] = lambda: None) -> None:
+        """Start all stages; returns when fetching has begun.
+
+        Args:
+            before_fetching: called when all is well and the first page is about to be asked for.
 
         Raises:
             UsageError: the list, the record description or the parser is of no use; nothing was fetched.
         """
+        _close_at_exit(self)
         self._loader.start()
         self._parser.start()
         self._started = True
@@ -96,6 +101,7 @@ class Pipeline:
             pass
         if isinstance(self._error, ScraperError):
             raise self._error
+        before_fetching()
         self._began = time.monotonic()
         self._futures = [self._executor.submit(self._fetch_loop, slot) for slot in self._slots]
 
@@ -108,6 +114,8 @@ class Pipeline:
         while not self._outcomes.ended:
             yield self._outcomes.take(TICK) or []
             self._mind_grace()
+        if isinstance(self._error, UsageError):  # bad input, but found too late to say that nothing was fetched
+            raise RunError(str(self._error)) from self._error
         if self._error is not None:
             raise self._error
 
@@ -132,7 +140,7 @@ class Pipeline:
             self._parser.join()
         self._fetcher.close()
         if self._loader.ident is not None:
-            self._loader.join(5)  # it may sit in a user's iterator, which nobody can interrupt
+            self._loader.join(1)  # it may sit in a user's iterator, which nobody can interrupt
 
     @property
     def seconds(self) -> float:
@@ -158,10 +166,6 @@ class Pipeline:
         fetch = sum(slot.seconds(now) for slot in self._slots) / (seconds * len(self._slots))
         parse = self._parser.busy_seconds() / (seconds * max(self._settings.parse.workers, 1))
         return {"fetch": fetch, "parse": parse}
-
-    def worker_pids(self) -> list[int]:
-        """Process ids of the parse workers."""
-        return self._parser.pids()
 
     def _make_parser(self, plan: Plan) -> ParsePool | InlineParser:
         parse = self._settings.parse
@@ -248,8 +252,8 @@ class Pipeline:
         return self._closed or self._error is not None or (self._stop_by or float("inf")) <= time.monotonic()
 
     def _deliver(self, outcomes: list[Outcome]) -> None:
-        self._fetcher.budget.release(sum(outcome.size for outcome in outcomes))
         self._outcomes.put(outcomes)
+        self._fetcher.budget.release(sum(outcome.size for outcome in outcomes))
 
     def _mind_grace(self) -> None:
         if self._stop_by is not None and self._stop_by <= time.monotonic():
@@ -271,6 +275,25 @@ class Pipeline:
         for page in self._pages.cancel():
             self._fetcher.budget.release(len(page.body))
         self._parser.abort()
+
+
+def _close_at_exit(pipeline: Pipeline) -> None:
+    """Close the pipeline when the program ends, however it is still referred to.
+
+    The interpreter joins all threads before it lets go of a generator that nobody finished, so its threads must be told
+    to end before. concurrent.futures has the same need and meets it in the same way; hooks run in reverse order.
+    """
+    reference = weakref.ref(pipeline)
+
+    def close() -> None:
+        living = reference()
+        if living is not None:
+            living.close()
+
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        with contextlib.suppress(RuntimeError):  # the program is ending already
+            register(close)
 
 
 class _FetchSlot:

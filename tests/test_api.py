@@ -192,3 +192,42 @@ def test_public_names() -> None:
         assert name in dir(scraper)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = scraper.nonsense  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("ending", ["", "    raise SystemError('the consumer fails')\n"], ids=["ends", "raises"])
+def test_unfinished_generator_at_exit(site: Any, tmp_path: Path, workers: int, ending: str) -> None:
+    """A program that ends with a generator half-way through ends: nobody waits for its threads."""
+    urls = [f"{site.url}/{i}" for i in range(300)]
+    done = script(
+        tmp_path,
+        "import scraper\n"
+        "if __name__ == '__main__':\n"
+        f"    stream = scraper.scrape({urls!r}, parse_workers={workers}, delay=0.01)\n"
+        "    next(stream)\n"
+        "    print('end of script', flush=True)\n" + ending,
+        timeout=20,
+    )
+    assert done.stdout == "end of script\n"
+    assert done.returncode == (1 if ending else 0)
+
+
+def test_runs_that_overlap_leave_nothing(site: Any) -> None:
+    """The last of several runs at once ends what they shared."""
+    streams = [scraper.scrape([f"{site.url}/{i}" for i in range(20)], parse_workers=1, **QUICK) for _ in range(2)]
+    for stream in streams:
+        next(stream)
+    assert [len(list(stream)) for stream in streams] == [19, 19]
+    assert [child for child in psutil.Process().children(recursive=True) if child.is_running()] == []
+
+
+def test_cut_gzip_body_is_a_failure(serve: Any) -> None:
+    """A compressed body that ends early, with a length to match, is no page."""
+    import gzip
+    import random
+
+    text = "".join(random.Random(1).choices("abcdefgh <>", k=20_000)).encode()
+    site = serve(lambda path: (200, {"Content-Encoding": "gzip"}, gzip.compress(text)[:300]))
+    failures: list[Failure] = []
+    assert not list(scraper.scrape([f"{site.url}/a"], parse_workers=0, retries=0, on_failure=failures.append))
+    assert [failure.error for failure in failures] == ["truncated_body"]

@@ -309,3 +309,97 @@ def test_progress_lines_where_stderr_is_no_terminal(cli: Cli, site: Any) -> None
     assert "\r" not in done.stderr
     assert "\x1b" not in done.stderr
     assert done.stderr.startswith("1 page ok")
+
+
+def test_complete_run_of_another_list_is_refused(cli: Cli, site: Any, tmp_path: Path) -> None:
+    """Another list, or other fields, in a complete run's directory: refused, not passed off as done."""
+    assert cli("run", f"{site.url}/a", *QUICK, "-o", "out").returncode == 0
+    other = cli("run", f"{site.url}/b", *QUICK, "-o", "out")
+    assert (other.returncode, "another list" in other.stderr) == (2, True)
+    (tmp_path / "s.yaml").write_text("fields: {a: h2}\n")
+    fields = cli("run", f"{site.url}/a", *QUICK, "-o", "out", "-s", "s.yaml")
+    assert (fields.returncode, "other fields" in fields.stderr) == (2, True)
+    assert site.hits == {"/a": 1}
+
+
+def test_one_process_at_a_time(serve: Any, cli: Cli, write_list: Any, tmp_path: Path) -> None:
+    """A second process is told who holds the directory, also with --restart; the first goes on."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def answer(path: str) -> tuple[int, dict[str, str], bytes]:
+        reached.set()
+        go_on.wait(30)
+        return 200, {}, b"<h1>x</h1>"
+
+    listed = write_list([f"{serve(answer).url}/{i}" for i in range(3)])
+    command = [sys.executable, "-m", "scraper", "run", str(listed), "-o", "out", *QUICK, "--quiet"]
+    first = subprocess.Popen(command, cwd=tmp_path)
+    try:
+        assert reached.wait(20)
+        for flags in ([], ["--restart"]):
+            second = cli("run", str(listed), *QUICK, "-o", "out", *flags)
+            assert second.returncode == 2
+            assert f"in use by process {first.pid}" in second.stderr
+    finally:
+        go_on.set()
+        assert first.wait(30) == 0
+    assert len(rows(tmp_path / "out" / "records.jsonl")) == 3
+
+
+def test_list_error_found_late(cli: Cli, serve: Any, tmp_path: Path) -> None:
+    """An error far down a long list ends the run with exit 1: it cannot be said that nothing was fetched."""
+    site = serve(lambda path: (200, {}, b"<h1>x</h1>"))
+    entries = "".join(f"- {site.url}/{i % 7}?{i}\n" for i in range(13_000))
+    (tmp_path / "long.yaml").write_text(entries + "- [unclosed\n")
+    done = cli("run", "long.yaml", *QUICK, "--parse-workers", "0")
+    assert done.returncode == 1
+    assert "long.yaml:13002" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reader_that_leaves(site: Any, tmp_path: Path) -> None:
+    """`| head` ends the run without a word, and without a traceback."""
+    command = f"{sys.executable} -m scraper run {' '.join(f'{site.url}/{i}' for i in range(40))} -o - --quiet --delay 0"
+    done = subprocess.run(
+        f"{command} | head -n 1", shell=True, capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("end", ["os._exit(1)", "time.sleep(600)"], ids=["and dies", "and hangs"])
+def test_parser_that_forks(cli: Cli, site: Any, tmp_path: Path, end: str) -> None:
+    """A child that a parser leaves behind does not hide its worker's death: the page fails, the others are there."""
+    (tmp_path / "p.py").write_text(
+        "import os, time\n"
+        "def parse(page):\n"
+        "    if page.url.endswith('/7'):\n"
+        "        if os.fork() == 0:\n"
+        "            time.sleep(20)\n"
+        "            os._exit(0)\n"
+        f"        {end}\n"
+        "    return {'t': page.text}\n"
+    )
+    urls = [f"{site.url}/{i}" for i in range(20)]
+    done = cli("run", *urls, *QUICK, "-o", "o", "--parser", "p.py:parse", "--set", "parse.timeout=1", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "o" / "records.jsonl")) == 19
+    assert [row["url"] for row in rows(tmp_path / "o" / "failures.jsonl")] == [f"{site.url}/7"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX's")
+def test_full_disk(cli: Cli, site: Any, tmp_path: Path) -> None:
+    """Where nothing more can be written: exit 1 with one line, and no half a record in the file."""
+    import resource
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    urls = [f"{site.url}/{i}" for i in range(60)]
+    done = cli("run", *urls, *QUICK, "-o", "o", preexec_fn=limit)
+    assert done.returncode == 1
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    rows(tmp_path / "o" / "records.jsonl")

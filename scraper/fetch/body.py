@@ -44,11 +44,23 @@ def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchang
             chunks.append(chunk)
         if exchange.fired:  # the watchdog's shutdown looks like the end of a body that has no length
             raise DeadlineExceeded
+        if (size or raw.tell()) and _is_cut(raw):
+            raise Refused("truncated_body", "the compressed body ends early")
     except BaseException:
         budget.drop(exchange)
         raise
     budget.keep(exchange)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _is_cut(raw: BaseHTTPResponse) -> bool:
+    """Whether a decoder was still waiting for more when the body ended; urllib3 takes what there is."""
+    coding = getattr(raw, "_decoder", None)
+    if getattr(coding, "_state", 0):  # gzip that was complete, and something behind it
+        return False
+    decoder = getattr(coding, "_obj", None)
+    finished = getattr(decoder, "is_finished", None)
+    return not finished() if finished is not None else getattr(decoder, "eof", True) is False
 
 
 def discard(raw: BaseHTTPResponse) -> None:

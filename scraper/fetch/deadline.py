@@ -77,7 +77,7 @@ class Exchange(Timeout):
             DeadlineExceeded: none are left.
         """
         left = self.deadline - time.monotonic()
-        if self.fired or left <= 0:
+        if self.fired or left <= 0 or self._watchdog.aborted:
             raise DeadlineExceeded
         return min(left, self._connect_timeout)
 
@@ -111,7 +111,8 @@ class Watchdog:
     """Ends exchanges that are over their deadline; one thread for all of them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _watched and every exchange's _guard and fired
+        self._lock = threading.Lock()  # guards _watched, _aborted and every exchange's _guard and fired
+        self._aborted = False
         self._watched: set[Exchange] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
@@ -120,6 +121,7 @@ class Watchdog:
     def attach(self, exchange: Exchange, guard: Guard) -> bool:
         """Take `guard` in place of the exchange's former one; False if its time is over."""
         with self._lock:
+            exchange.fired = exchange.fired or self._aborted
             exchange._guard = guard
             self._watched.add(exchange)
             return not exchange.fired
@@ -131,8 +133,15 @@ class Watchdog:
             exchange._guard = None
 
     def abort(self) -> None:
-        """End every exchange now, as if its time were over."""
+        """End every exchange now, as if its time were over, and every one that comes later at once."""
+        with self._lock:
+            self._aborted = True
         self._end_those_before(math.inf)
+
+    @property
+    def aborted(self) -> bool:
+        """Whether exchanges are no longer wanted."""
+        return self._aborted
 
     def close(self) -> None:
         """Stop the thread and wait for it."""

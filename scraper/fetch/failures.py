@@ -17,6 +17,7 @@ import urllib3.exceptions as u3
 from requests import exceptions as rq
 
 from scraper.fetch.deadline import DeadlineExceeded
+from scraper.records import KINDS
 
 
 class Cause(NamedTuple):
@@ -83,7 +84,7 @@ def translate(error: BaseException, *, timed_out: bool, connected: bool, reading
         reading: the header had been received; the body was being read.
     """
     if isinstance(error, Refused):
-        return Cause(error.kind, str(error), retryable=False)
+        return Cause(error.kind, str(error), retryable=KINDS[error.kind])
     if timed_out:
         return Cause("timeout", "the deadline for the whole exchange passed", retryable=True)
     chain = list(_chain(error))

@@ -52,6 +52,7 @@ class Fetcher:
         self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls)
         self._proxies = Proxies(settings.fetch.proxy)
         self._headers = _default_headers(settings)
+        self._confidential = [name for name in self._headers if name.lower() in _CREDENTIALS]
         self.budget = Budget(settings.fetch.memory)
         self._watchdog = Watchdog()
 
@@ -112,12 +113,13 @@ class Fetcher:
 
     def _request_headers(self, target: Target, parts: urls.Parts) -> CaseInsensitiveDict[str]:
         host = self._hosts.get(target.host)
-        strayed = target.redirects > 0 and "Authorization" in self._headers and not _same_origin(target.url, parts)
+        strayed = target.redirects > 0 and self._confidential and not _same_origin(target.url, parts)
         if host is None and target.headers is None and target.authorization is None and not strayed:
             return self._headers
         headers = self._headers.copy()
         if strayed:
-            del headers["Authorization"]
+            for name in self._confidential:
+                del headers[name]
         if host is not None:
             headers.update(host.headers)
             if host.auth:

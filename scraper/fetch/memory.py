@@ -9,28 +9,31 @@ import threading
 class Budget:
     """Bytes shared by many readers; whoever asks for more than there is waits.
 
-    The reader that holds most may always go on, else readers in the middle of their bodies could wait for each other
-    for ever. So the limit is exceeded by one body at most.
+    Complete bodies are given back sooner or later. But when nothing is held except by readers in the middle of their
+    bodies, they could wait for each other for ever: then the one that holds most may go on, the first of equals. So the
+    limit is exceeded by one body at most.
     """
 
     def __init__(self, limit: int) -> None:
         """Share out `limit` bytes."""
         self._limit = limit
-        self._changed = threading.Condition()  # guards _used and _reading
+        self._changed = threading.Condition()  # guards _used, _kept and _reading
         self._used = 0
+        self._kept = 0
         self._reading: dict[object, int] = {}
 
     def reserve(self, reader: object, size: int) -> None:
         """Take `size` more bytes for `reader`, waiting for room."""
         with self._changed:
-            self._changed.wait_for(lambda: self._used + size <= self._limit or self._holds_most(reader))
+            self._reading.setdefault(reader, 0)
+            self._changed.wait_for(lambda: self._used + size <= self._limit or self._may_exceed(reader))
             self._used += size
-            self._reading[reader] = self._reading.get(reader, 0) + size
+            self._reading[reader] += size
 
     def keep(self, reader: object) -> None:
         """The body is complete: it stays reserved until `release`, but its reader needs no more."""
         with self._changed:
-            self._reading.pop(reader, None)
+            self._kept += self._reading.pop(reader, 0)
             self._changed.notify_all()
 
     def drop(self, reader: object) -> None:
@@ -43,6 +46,7 @@ class Budget:
         """A kept body of `size` bytes was dealt with."""
         with self._changed:
             self._used -= size
+            self._kept -= size
             self._changed.notify_all()
 
     def lift(self) -> None:
@@ -56,6 +60,5 @@ class Budget:
         """Bytes reserved now."""
         return self._used
 
-    def _holds_most(self, reader: object) -> bool:
-        mine = self._reading.get(reader, 0)
-        return all(mine >= held for other, held in self._reading.items() if other is not reader)
+    def _may_exceed(self, reader: object) -> bool:
+        return self._kept == 0 and max(self._reading, key=self._reading.__getitem__) is reader

@@ -40,6 +40,9 @@ BLAMELESS: Final = 3
 #: Starts in a row that may fail once a worker has been ready before (it may have been killed from outside).
 START_ATTEMPTS: Final = 5
 
+#: Seconds that an aborted inline parser may take for the page in hand.
+ABANDON_AFTER: Final = 2.0
+
 Deliver = Callable[[list[Outcome]], object]
 
 
@@ -331,7 +334,9 @@ class InlineParser:
         self._deliver = deliver
         self._since: float | None = None
         self._busy = 0.0
-        self._thread = threading.Thread(target=self._run, name="parse-inline")
+        self._aborted = False
+        # A daemon, since a parser that hangs here cannot be killed: then the program may still end.
+        self._thread = threading.Thread(target=self._run, name="parse-inline", daemon=True)
 
     def start(self) -> None:
         """Compile the plan, then begin.
@@ -346,11 +351,14 @@ class InlineParser:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until every page of the ended channel is delivered."""
-        self._thread.join()
+        """Wait until every page of the ended channel is delivered; after `abort`, no longer than a page should take."""
+        given_up = time.monotonic() + ABANDON_AFTER
+        while self._thread.is_alive() and not (self._aborted and time.monotonic() > given_up):
+            self._thread.join(0.1)
 
     def abort(self) -> None:
-        """Nothing to kill; the page in hand is finished."""
+        """Nothing to kill: the page in hand is finished, the others are given up."""
+        self._aborted = True
 
     def busy(self) -> int:
         """1 while a page is in hand."""
@@ -373,6 +381,8 @@ class InlineParser:
     def _parse_all(self) -> None:
         while batch := self._pages.take_batch(BATCH_PAGES, _weight, BATCH_BYTES):
             for page in batch:
+                if self._aborted:
+                    return
                 self._since = since = time.monotonic()
                 try:
                     verdict = self._extractor(page)

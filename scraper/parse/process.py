@@ -175,26 +175,35 @@ def start_context(plan: Plan) -> BaseContext:
 
 
 class Helpers:
-    """The fork server and multiprocessing's resource tracker: ended with the run if the run started them."""
+    """The fork server and multiprocessing's resource tracker: ended with the last of the runs that started them."""
 
     def __init__(self) -> None:
         self._server = _helper("multiprocessing.forkserver", "_forkserver")
         self._tracker = _helper("multiprocessing.resource_tracker", "_resource_tracker")
-        self._ours = _pid(self._server, "_forkserver_pid") is None, _pid(self._tracker, "_pid") is None
+        with _bookkeeping:
+            # Runs may overlap: what is shared by all keeps the count, and what was there before the first of them.
+            users, found = getattr(self._server, _USERS, (0, None))
+            if users == 0:
+                found = _pid(self._server, "_forkserver_pid"), _pid(self._tracker, "_pid")
+            setattr(self._server, _USERS, (users + 1, found))
 
     def close(self) -> None:
         """Stop what was not there before and nobody else uses."""
-        server_is_ours, tracker_is_ours = self._ours
-        if multiprocessing.active_children():
-            return
         with _bookkeeping, contextlib.suppress(AttributeError, OSError):
-            if server_is_ours and _pid(self._server, "_forkserver_pid") is not None:
+            users, (server, tracker) = getattr(self._server, _USERS)
+            setattr(self._server, _USERS, (users - 1, (server, tracker)))
+            if users > 1 or multiprocessing.active_children():
+                return
+            if server is None and _pid(self._server, "_forkserver_pid") is not None:
                 self._server._stop()
-        # Semaphores and shared memory are what the tracker tracks; where neither was ever imported it has nothing.
-        used = {"multiprocessing.synchronize", "multiprocessing.shared_memory"} & set(sys.modules)
-        if tracker_is_ours and not used:
-            with contextlib.suppress(AttributeError, OSError):
+            # Semaphores and shared memory are what the tracker tracks; where neither was ever imported it has nothing.
+            used = {"multiprocessing.synchronize", "multiprocessing.shared_memory"} & set(sys.modules)
+            if tracker is None and not used:
                 self._tracker._stop()
+
+
+#: Attribute of the fork server that counts the runs which use it.
+_USERS: Final = "_scraper_users"
 
 
 def _helper(module: str, name: str) -> Any:

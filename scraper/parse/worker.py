@@ -5,6 +5,7 @@ Imports what parsing needs and nothing else; neither requests nor the run's file
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pickle
@@ -79,6 +80,8 @@ def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:
     _end_with_the_run()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # a parser's print() must not end up among the records on stdout
+    if hasattr(os, "register_at_fork"):  # a parser's child must not hold the pipe: its owner would not see this one die
+        os.register_at_fork(after_in_child=pipe.close)
     try:
         extractor = _greet(pipe, plan)
         if extractor is not None:
@@ -88,6 +91,9 @@ def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:
         pass  # the run is over
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(0)  # not waiting for threads that a parser has left
 
 
 def _greet(pipe: Connection[bytes, bytes], plan: Plan) -> Extractor | None:

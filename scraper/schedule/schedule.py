@@ -21,6 +21,9 @@ from scraper.schedule.politeness import Politeness, Rules
 #: Targets held in memory; the loader waits when there are more.
 WINDOW: Final = 10_000
 
+#: What the system's clocks can wait for, in seconds; a later turn never comes.
+LONGEST_WAIT: Final = threading.TIMEOUT_MAX / 2
+
 
 class Schedule:
     """Targets between the list and the fetch threads; for many threads at once."""
@@ -145,7 +148,7 @@ class Schedule:
             return
         self._timed, self._awaited = True, self._politeness.next_change()
         try:
-            endless = self._awaited == float("inf")
+            endless = self._awaited - now > LONGEST_WAIT
             self._ready.wait(None if endless else max(self._awaited - now, 0))
         finally:
             self._timed, self._awaited = False, float("inf")

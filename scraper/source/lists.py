@@ -127,7 +127,11 @@ def _file(path: str) -> Iterator[Target | Failure]:
 
 
 def _stream(path: str) -> AbstractContextManager[IO[bytes]]:
-    return nullcontext(sys.stdin.buffer) if path == STDIN else Path(path).open("rb")
+    if path != STDIN:
+        return Path(path).open("rb")
+    # Unbuffered: a read gives what is there already, and no lock is held by a thread that waits for more.
+    buffered: Any = sys.stdin.buffer
+    return nullcontext(getattr(buffered, "raw", buffered))
 
 
 def read_yaml(stream: IO[bytes], name: str, loader: Any = yaml_core.LOADER) -> Iterator[Target | Failure]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
-from scraper.errors import UsageError
+from scraper.errors import RunError, UsageError
 from scraper.write.writer import FAILURES, RECORDS
 
 SUMMARY: Final = "summary.json"
+LOCK: Final = "run.lock"
+
+#: Where a lock lies on systems that lock bytes of a file.
+LOCKED_BYTE: Final = 1 << 20
 
 
 def check(directory: Path, *, restart: bool) -> None:
@@ -32,6 +37,8 @@ def check(directory: Path, *, restart: bool) -> None:
     if not nearest.is_dir():
         raise UsageError(f"{nearest} is not a directory; name another with -o")
     if holds_run(directory) and not restart:
+        with Hold(directory):
+            pass  # it would say who writes there now
         raise UsageError(
             f"{directory} holds an unfinished run; --restart moves it aside and begins anew, -o names another place"
         )
@@ -39,19 +46,76 @@ def check(directory: Path, *, restart: bool) -> None:
         raise UsageError(f"cannot write into {directory}: permission denied; name another place with -o")
 
 
-def prepare(directory: Path, *, restart: bool) -> None:
+def prepare(directory: Path, *, restart: bool) -> Hold:
     """Make `directory` ready for a new run, moving a former one aside under a dated name if `restart`.
 
+    Returns:
+        The directory's lock, held until it is closed.
+
     Raises:
-        UsageError: it cannot be created or written, or it holds a run already.
+        UsageError: it cannot be created or written, another process writes there, or it holds a run already.
     """
     check(directory, restart=restart)
     try:
         if holds_run(directory):
-            directory.rename(_dated(directory))
+            with Hold(directory):
+                directory.rename(_dated(directory))
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(directory, error) from None
+    return Hold(directory)
+
+
+class Hold:
+    """The right to write into a run's directory: a lock that the kernel drops when its holder dies."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            UsageError: another process has it, or it cannot be had.
+        """
+        try:
+            self._file = (directory / LOCK).open("a+b")
+        except OSError as error:
+            raise _unwritable(directory, error) from None
+        try:
+            _lock(self._file)
+        except OSError:
+            self._file.seek(0)
+            holder = self._file.read(64).decode("ascii", "replace").strip() or "unknown"
+            self._file.close()
+            raise UsageError(f"{directory} is in use by process {holder}; wait for it, or name another place") from None
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n".encode())
+        self._file.flush()
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the lock back; the file stays, since removing it would race with the next who comes."""
+        self._file.close()
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock a file for this process alone.
+
+    Raises:
+        OSError: another process has it.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(LOCKED_BYTE)  # far behind the holder's number, which others may read
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def holds_run(directory: Path) -> bool:
@@ -68,10 +132,17 @@ def is_complete(directory: Path) -> bool:
 
 
 def write_summary(directory: Path, content: bytes) -> None:
-    """Replace summary.json as a whole: a reader sees the old one or the new one."""
+    """Replace summary.json as a whole: a reader sees the old one or the new one.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     temporary = directory / f"{SUMMARY}.new"
-    temporary.write_bytes(content)
-    temporary.replace(directory / SUMMARY)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(directory / SUMMARY)
+    except OSError as error:
+        raise RunError(f"cannot write {directory / SUMMARY}: {error.strerror}") from None
 
 
 def _nearest(directory: Path) -> Path:

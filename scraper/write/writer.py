@@ -17,8 +17,9 @@ import msgspec
 from scraper.errors import RunError, UsageError
 from scraper.records import Failure, Outcome
 
-#: A group is committed when it holds this many pages, or its first has waited this many seconds.
+#: A group is committed when it holds this many pages or bytes, or its first has waited this many seconds.
 GROUP_PAGES: Final = 1000
+GROUP_BYTES: Final = 16 << 20
 GROUP_SECONDS: Final = 1.0
 
 RECORDS: Final = "records.jsonl"
@@ -38,6 +39,7 @@ class Writer:
         """
         self._lock = threading.Lock()  # guards the group and the files: what one thread commits stays together
         self._group: list[Outcome] = []
+        self._bytes = 0
         self._since = 0.0
         self._fsync = fsync
         self.seconds = 0.0
@@ -64,6 +66,7 @@ class Writer:
             if not self._group:
                 self._since = time.monotonic()
             self._group += outcomes
+            self._bytes += sum(len(outcome.lines) for outcome in outcomes)
             self._commit_if_due()
 
     def tick(self) -> None:
@@ -90,35 +93,39 @@ class Writer:
                         file.close()
 
     def _commit_if_due(self) -> None:
-        due = len(self._group) >= GROUP_PAGES or time.monotonic() - self._since >= GROUP_SECONDS
+        full = len(self._group) >= GROUP_PAGES or self._bytes >= GROUP_BYTES
+        due = full or time.monotonic() - self._since >= GROUP_SECONDS
         if self._group and due:
             self._commit()
 
     def _commit(self) -> None:
-        group, self._group = self._group, []
+        group, self._group, self._bytes = self._group, [], 0
         if not group:
             return
         began = time.monotonic()
+        lengths = [os.fstat(file.fileno()).st_size for file in (self._records, self._failures)]
         try:
             self._append(self._records, b"".join([outcome.lines for outcome in group]))
             failures = [failure_line(outcome.failure) for outcome in group if outcome.failure is not None]
             self._append(self._failures, b"".join(failures))
         except OSError as error:
+            for file, length in zip((self._records, self._failures), lengths, strict=True):
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file.fileno(), length)  # no half a line, and no half a group, stays
             raise RunError(f"cannot write the records: {error.strerror}") from None
         self.seconds += time.monotonic() - began
 
     def _append(self, file: IO[bytes], data: bytes) -> None:
-        if not data:
-            return
-        file.write(data)
-        file.flush()
-        if self._fsync:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        if data and self._fsync:
             os.fsync(file.fileno())
 
 
 def _open(path: Path) -> IO[bytes]:
     try:
-        return path.open("ab")
+        return path.open("ab", buffering=0)  # groups are the buffer
     except OSError as error:
         raise UsageError(f"cannot write into {path.parent}: {error.strerror}") from None
 
@@ -146,6 +153,8 @@ class StreamWriter:
         try:
             self._stream.write(b"".join([outcome.lines for outcome in outcomes]))
             self._stream.flush()
+        except BrokenPipeError:
+            raise  # whoever read them has seen enough: not worth a word
         except OSError as error:
             raise RunError(f"cannot write the records: {error.strerror}") from None
         self.seconds += time.monotonic() - began

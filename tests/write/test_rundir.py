@@ -19,15 +19,15 @@ def test_free_places(tmp_path: Path, place: str) -> None:
     """A directory that does not exist is made, with those above it; an empty one is taken."""
     check(tmp_path / place, restart=False)
     assert list(tmp_path.iterdir()) == []
-    prepare(tmp_path / place, restart=False)
+    prepare(tmp_path / place, restart=False).close()
     assert (tmp_path / place).is_dir()
 
 
 def test_other_files_are_no_obstacle(tmp_path: Path) -> None:
     """They stay where they are."""
     (tmp_path / "notes.txt").write_text("mine")
-    prepare(tmp_path, restart=False)
-    prepare(tmp_path, restart=True)
+    prepare(tmp_path, restart=False).close()
+    prepare(tmp_path, restart=True).close()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -47,8 +47,8 @@ def test_restart_moves_the_run_aside(tmp_path: Path) -> None:
     directory = tmp_path / "books"
     for number in range(4):
         check(directory, restart=True)
-        prepare(directory, restart=True)
-        assert list(directory.iterdir()) == []
+        prepare(directory, restart=True).close()
+        assert [path.name for path in directory.iterdir()] == ["run.lock"]
         (directory / "records.jsonl").write_text(str(number))
     names = {path.name: (path / "records.jsonl").read_text() for path in tmp_path.iterdir()}
     assert sorted(names.values()) == ["0", "1", "2", "3"]
@@ -58,7 +58,7 @@ def test_restart_moves_the_run_aside(tmp_path: Path) -> None:
 
 def test_restart_of_nothing(tmp_path: Path) -> None:
     """Is a start."""
-    prepare(tmp_path / "new", restart=True)
+    prepare(tmp_path / "new", restart=True).close()
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
@@ -82,7 +82,7 @@ def test_link_to_nowhere(tmp_path: Path) -> None:
     """Nothing can be made there."""
     (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "at all")
     with pytest.raises(UsageError, match="cannot write into"):
-        prepare(tmp_path / "link", restart=False)
+        prepare(tmp_path / "link", restart=False).close()
 
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
