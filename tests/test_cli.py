@@ -395,7 +395,7 @@ def test_full_disk(cli: Cli, site: Any, tmp_path: Path) -> None:
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 
     urls = [f"{site.url}/{i}" for i in range(60)]
     done = cli("run", *urls, *QUICK, "-o", "o", preexec_fn=limit)
