@@ -16,8 +16,7 @@ import msgspec
 from scraper import settings as settings_module
 from scraper import source
 from scraper.errors import SettingsError, UsageError
-from scraper.parse.extract import Plan
-from scraper.parse.pool import BadPlan
+from scraper.parse.extract import BadPlan, Plan
 from scraper.pipeline import Pipeline
 from scraper.records import Failure, Target, now
 from scraper.settings import Settings

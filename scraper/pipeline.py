@@ -25,8 +25,10 @@ import msgspec
 from scraper.channel import Channel
 from scraper.errors import RunError, ScraperError, UsageError
 from scraper.fetch import Fetcher
+from scraper.parse.batch import BATCH_PAGES
 from scraper.parse.extract import Plan
-from scraper.parse.pool import BATCH_PAGES, InlineParser, ParsePool
+from scraper.parse.inline import InlineParser
+from scraper.parse.pool import ParsePool
 from scraper.records import Failure, Hop, Outcome, Page, Target, now
 from scraper.schedule import Rules, Schedule, Seen
 from scraper.settings import Settings

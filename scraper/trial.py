@@ -12,9 +12,8 @@ from scraper import job as jobs
 from scraper.errors import UsageError
 from scraper.fetch import Fetcher
 from scraper.parse import engines, fields
-from scraper.parse.extract import Extractor, PlanError
+from scraper.parse.extract import BadPlan, Extractor
 from scraper.parse.page import Page as View
-from scraper.parse.pool import BadPlan
 from scraper.records import Failure, Hop, Page, Target
 from scraper.settings import Settings
 
@@ -44,8 +43,8 @@ def try_url(url: str, settings: Any, overrides: Mapping[str, Any]) -> Report:
     job = jobs.Job.prepare(jobs.Arguments([url]), settings, overrides)
     try:
         extractor = Extractor(job.plan)
-    except PlanError as error:
-        raise jobs.located(BadPlan(error.problems), job.settings) from None
+    except BadPlan as error:
+        raise jobs.located(error, job.settings) from None
     began = time.monotonic()
     page = _fetch(next(iter(job.entries)), job.settings)
     if isinstance(page, Failure):

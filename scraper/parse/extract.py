@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from scraper import records
-from scraper.errors import ParserError
+from scraper.errors import UsageError
 from scraper.parse import engines, fields, parser
 from scraper.parse.decode import decode
 from scraper.parse.fields import MissingField, Problem
@@ -53,11 +53,15 @@ class Verdict(Struct, frozen=True, array_like=True):
     message: str = ""
 
 
-class PlanError(Exception):
-    """The plan cannot be carried out; `problems` tells each reason, or `ParserError` is its cause."""
+class BadPlan(UsageError):
+    """The record description does not compile.
+
+    Attributes:
+        problems: all reasons.
+    """
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
         self.problems = problems
 
 
@@ -68,7 +72,7 @@ class Extractor:
         """Compile `plan`.
 
         Raises:
-            PlanError: selectors that do not compile, all of them.
+            BadPlan: selectors that do not compile, all of them.
             ParserError: the parser cannot be imported.
         """
         self._builder = plan.builder
@@ -80,7 +84,7 @@ class Extractor:
             engine = engines.load(plan.engine, plan.builder)
             problems = fields.problems(plan.fields, plan.records, engine)
             if problems:
-                raise PlanError(problems)
+                raise BadPlan(problems)
             self._spec = fields.Spec(plan.fields, plan.records, engine)
             self._extract = self._by_fields
 
@@ -144,6 +148,3 @@ def _storable(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_storable(item) for item in value]
     return value
-
-
-__all__ = ["Extractor", "ParserError", "Plan", "PlanError", "Verdict"]

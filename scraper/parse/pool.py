@@ -15,47 +15,22 @@ from __future__ import annotations
 import pickle
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from scraper.channel import Channel
-from scraper.errors import ParserError, RunError, ScraperError, UsageError, WorkerStartError
-from scraper.parse.extract import Extractor, Plan, PlanError, Verdict
-from scraper.parse.fields import Problem
+from scraper.errors import ParserError, RunError, ScraperError, WorkerStartError
+from scraper.parse.batch import Batch, Deliver, take_batch
+from scraper.parse.extract import BadPlan, Plan, Verdict
 from scraper.parse.gauge import Gauge
 from scraper.parse.process import Helpers, WorkerDied, WorkerProcess, start_context
-from scraper.records import Failure, Outcome, Page, now
-
-#: A batch: whatever waits, up to this many pages and bytes.
-BATCH_PAGES: Final = 16
-BATCH_BYTES: Final = 4 << 20
+from scraper.records import Page
 
 #: A worker is replaced after this many pages, since parsers leak.
 RENEW_AFTER: Final = 10_000
 
-#: Deaths in a row that no page can be blamed for, before the first page of the batch is suspected.
-BLAMELESS: Final = 3
-
 #: Starts in a row that may fail once a worker has been ready before (it may have been killed from outside).
 START_ATTEMPTS: Final = 5
-
-#: Seconds that an aborted inline parser may take for the page in hand.
-ABANDON_AFTER: Final = 2.0
-
-Deliver = Callable[[list[Outcome]], object]
-
-
-class BadPlan(UsageError):
-    """The record description does not compile.
-
-    Attributes:
-        problems: all reasons.
-    """
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
-        self.problems = problems
 
 
 class _Slot:
@@ -198,10 +173,10 @@ class ParsePool:
         """An owner thread: batches in, outcomes out, until the channel ends."""
         try:
             while not self._aborted:
-                batch = self._pages.take_batch(BATCH_PAGES, _weight, BATCH_BYTES)
+                batch = take_batch(self._pages)
                 if not batch:
                     break
-                _Batch(batch).work_off(self._attempt(slot), self._deliver)
+                Batch(batch).work_off(self._attempt(slot), self._deliver)
         except _Aborted:
             pass
         except ScraperError as error:
@@ -278,136 +253,3 @@ class ParsePool:
 
 class _Aborted(Exception):
     """The pool is being torn down."""
-
-
-class _Batch:
-    """The pages of one batch on their way to an outcome each, however many workers that takes."""
-
-    def __init__(self, pages: list[Page]) -> None:
-        self._fresh = deque(pages)
-        self._suspects: deque[Page] = deque()
-        self._blameless = 0
-
-    def work_off(
-        self, attempt: Callable[[list[Page], Callable[[list[Verdict]], object]], None], deliver: Deliver
-    ) -> None:
-        """Give every page an outcome; `attempt` runs some pages on a worker and raises `WorkerDied`."""
-        while self._fresh or self._suspects:
-            alone = not self._fresh
-            pages = [self._suspects.popleft()] if alone else list(self._fresh)
-            if not alone:
-                self._fresh.clear()
-            left: dict[int, Page] = dict(enumerate(pages))
-
-            def take(verdicts: list[Verdict], left: dict[int, Page] = left) -> None:
-                deliver([to_outcome(left.pop(verdict.index), verdict) for verdict in verdicts])
-
-            try:
-                attempt(pages, take)
-            except WorkerDied as death:
-                self._blame(death, left, alone=alone, deliver=deliver)
-
-    def _blame(self, death: WorkerDied, left: dict[int, Page], *, alone: bool, deliver: Deliver) -> None:
-        suspect = left.get(death.in_hand)
-        if suspect is None:
-            self._blameless += 1
-            if self._blameless <= BLAMELESS or not left:
-                (self._suspects if alone else self._fresh).extend(left.values())
-                return
-            suspect = next(iter(left.values()))
-        self._fresh.extend(page for page in left.values() if page is not suspect)
-        if alone:
-            message = str(death) or "parsing took longer than the limit"
-            deliver([to_outcome(suspect, Verdict(0, error=death.kind, message=message))])
-        else:
-            self._suspects.append(suspect)
-
-
-class InlineParser:
-    """Parses in one thread of this process: for tests and debugging. No limits of time or memory."""
-
-    def __init__(self, plan: Plan, *, pages: Channel[Page], deliver: Deliver, ended: Callable[[], object]) -> None:
-        """As `ParsePool`."""
-        self._ended = ended
-        self._plan = plan
-        self._pages = pages
-        self._deliver = deliver
-        self._since: float | None = None
-        self._busy = 0.0
-        self._aborted = False
-        # A daemon, since a parser that hangs here cannot be killed: then the program may still end.
-        self._thread = threading.Thread(target=self._run, name="parse-inline", daemon=True)
-
-    def start(self) -> None:
-        """Compile the plan, then begin.
-
-        Raises:
-            BadPlan, ParserError: the plan cannot be carried out.
-        """
-        try:
-            self._extractor = Extractor(self._plan)
-        except PlanError as error:
-            raise BadPlan(error.problems) from None
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait until every page of the ended channel is delivered; after `abort`, no longer than a page should take."""
-        given_up = time.monotonic() + ABANDON_AFTER
-        while self._thread.is_alive() and not (self._aborted and time.monotonic() > given_up):
-            self._thread.join(0.1)
-
-    def abort(self) -> None:
-        """Nothing to kill: the page in hand is finished, the others are given up."""
-        self._aborted = True
-
-    def busy(self) -> int:
-        """1 while a page is in hand."""
-        return int(self._since is not None)
-
-    def busy_seconds(self) -> float:
-        """Seconds spent parsing."""
-        return self._busy
-
-    def pids(self) -> list[int]:
-        """There are no processes."""
-        return []
-
-    def _run(self) -> None:
-        try:
-            self._parse_all()
-        finally:
-            self._ended()
-
-    def _parse_all(self) -> None:
-        while batch := self._pages.take_batch(BATCH_PAGES, _weight, BATCH_BYTES):
-            for page in batch:
-                if self._aborted:
-                    return
-                self._since = since = time.monotonic()
-                try:
-                    verdict = self._extractor(page)
-                except MemoryError:
-                    verdict = Verdict(0, error="parse_crashed", message="memory limit")
-                self._busy += time.monotonic() - since
-                self._since = None
-                self._deliver([to_outcome(page, verdict)])
-
-
-def to_outcome(page: Page, verdict: Verdict) -> Outcome:
-    """What the run keeps of a page."""
-    failure = None
-    if verdict.error is not None:
-        failure = Failure(
-            url=page.url,
-            error=verdict.error,
-            message=verdict.message,
-            status=page.status,
-            attempts=page.attempts,
-            final_url=page.final_url,
-            failed_at=now(),
-        )
-    return Outcome(page.url, verdict.records, verdict.lines, failure, page.status, len(page.body))
-
-
-def _weight(page: Page) -> int:
-    return len(page.body)

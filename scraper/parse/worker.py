@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from scraper.errors import ParserError
-from scraper.parse.extract import Extractor, Plan, PlanError, Verdict
+from scraper.parse.extract import BadPlan, Extractor, Plan, Verdict
 from scraper.parse.fields import Problem
 from scraper.parse.gauge import Gauge
 from scraper.records import Page
@@ -101,7 +101,7 @@ def _greet(pipe: Connection[bytes, bytes], plan: Plan) -> Extractor | None:
     try:
         extractor = Extractor(plan)
         hello = Hello()
-    except PlanError as error:
+    except BadPlan as error:
         hello = Hello(problems=error.problems)
     except ParserError as error:
         hello = Hello(parser_error=str(error))

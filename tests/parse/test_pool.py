@@ -26,8 +26,9 @@ import pytest
 from scraper.channel import Channel
 from scraper.errors import ParserError, ScraperError, WorkerStartError
 from scraper.parse import pool as pool_module
-from scraper.parse.extract import Plan
-from scraper.parse.pool import BadPlan, InlineParser, ParsePool
+from scraper.parse.extract import BadPlan, Plan
+from scraper.parse.inline import InlineParser
+from scraper.parse.pool import ParsePool
 from scraper.records import Outcome, Page
 from scraper.settings import FieldSettings
 

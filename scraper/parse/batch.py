@@ -1,0 +1,89 @@
+"""A batch of pages on its way to an outcome each, however many workers that takes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from scraper.channel import Channel
+from scraper.parse.extract import Verdict
+from scraper.parse.process import WorkerDied
+from scraper.records import Failure, Outcome, Page, now
+
+#: A batch: whatever waits, up to this many pages and bytes.
+BATCH_PAGES: Final = 16
+BATCH_BYTES: Final = 4 << 20
+
+#: Deaths in a row that no page can be blamed for, before the first page of the batch is suspected.
+BLAMELESS: Final = 3
+
+Deliver = Callable[[list[Outcome]], object]
+
+
+def take_batch(pages: Channel[Page]) -> list[Page]:
+    """Whatever waits, at least one page; empty when the channel has ended."""
+    return pages.take_batch(BATCH_PAGES, _weight, BATCH_BYTES)
+
+
+class Batch:
+    """The pages of one batch on their way to an outcome each, however many workers that takes."""
+
+    def __init__(self, pages: list[Page]) -> None:
+        self._fresh = deque(pages)
+        self._suspects: deque[Page] = deque()
+        self._blameless = 0
+
+    def work_off(
+        self, attempt: Callable[[list[Page], Callable[[list[Verdict]], object]], None], deliver: Deliver
+    ) -> None:
+        """Give every page an outcome; `attempt` runs some pages on a worker and raises `WorkerDied`."""
+        while self._fresh or self._suspects:
+            alone = not self._fresh
+            pages = [self._suspects.popleft()] if alone else list(self._fresh)
+            if not alone:
+                self._fresh.clear()
+            left: dict[int, Page] = dict(enumerate(pages))
+
+            def take(verdicts: list[Verdict], left: dict[int, Page] = left) -> None:
+                deliver([to_outcome(left.pop(verdict.index), verdict) for verdict in verdicts])
+
+            try:
+                attempt(pages, take)
+            except WorkerDied as death:
+                self._blame(death, left, alone=alone, deliver=deliver)
+
+    def _blame(self, death: WorkerDied, left: dict[int, Page], *, alone: bool, deliver: Deliver) -> None:
+        suspect = left.get(death.in_hand)
+        if suspect is None:
+            self._blameless += 1
+            if self._blameless <= BLAMELESS or not left:
+                (self._suspects if alone else self._fresh).extend(left.values())
+                return
+            suspect = next(iter(left.values()))
+        self._fresh.extend(page for page in left.values() if page is not suspect)
+        if alone:
+            message = str(death) or "parsing took longer than the limit"
+            deliver([to_outcome(suspect, Verdict(0, error=death.kind, message=message))])
+        else:
+            self._suspects.append(suspect)
+
+
+def to_outcome(page: Page, verdict: Verdict) -> Outcome:
+    """What the run keeps of a page."""
+    failure = None
+    if verdict.error is not None:
+        failure = Failure(
+            url=page.url,
+            error=verdict.error,
+            message=verdict.message,
+            status=page.status,
+            attempts=page.attempts,
+            final_url=page.final_url,
+            failed_at=now(),
+        )
+    return Outcome(page.url, verdict.records, verdict.lines, failure, page.status, len(page.body))
+
+
+def _weight(page: Page) -> int:
+    return len(page.body)
