@@ -5,17 +5,16 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 import scraper
 from scraper.errors import ScraperError
+from scraper.interrupts import Signals
 
 if TYPE_CHECKING:
     from scraper.watch.summary import Summary
@@ -137,7 +136,7 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
         jobs.finished(job, directory)
         _say(f"{directory} is complete: nothing to fetch. --restart begins anew.", quiet)
         return 0
-    with _Signals() as signals:
+    with Signals() as signals:
         watcher = jobs.Watcher(progress.choose(sys.stderr, quiet=quiet), signals.caught, signals.announce)
         summary = jobs.execute(job, directory, restart=restart, watcher=watcher)
     _say(_closing_words(summary, job.settings.politeness.robots), quiet)
@@ -218,53 +217,6 @@ def _open_missing_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
-
-
-class _Signals:
-    """Counts SIGINT and SIGTERM instead of dying of them: the first drains the run, the second stops it at once."""
-
-    _NUMBERS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._again = False
-        self._heeded = False
-
-    def __enter__(self) -> _Signals:
-        self._former = {number: signal.signal(number, self._catch) for number in self._NUMBERS}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-
-    def caught(self) -> bool:
-        """Whether one has come.
-
-        Raises:
-            SystemExit: a second one has, and what its handler raised was lost where exceptions cannot be raised.
-        """
-        self._heeded = True
-        if self._again:
-            raise _StopNow(128 + self.number)
-        return self.number != 0
-
-    def announce(self) -> None:
-        """Say what happens now."""
-        click.echo("\nstopping: waiting for what is in flight; again stops at once", err=True)
-
-    def _catch(self, number: int, _frame: FrameType | None) -> None:
-        if self._again:
-            os._exit(128 + self.number)  # even ending at once takes too long for somebody
-        if self.number or not self._heeded:  # before anything was fetched there is nothing to wait for
-            self.number = number
-            self._again = True
-            raise _StopNow(128 + number)
-        self.number = number
-
-
-class _StopNow(SystemExit):
-    """The second signal."""
 
 
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
