@@ -403,3 +403,19 @@ def test_full_disk(cli: Cli, site: Any, tmp_path: Path) -> None:
     assert "cannot write" in done.stderr
     assert "Traceback" not in done.stderr
     rows(tmp_path / "o" / "records.jsonl")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's memory is read where Linux shows it")
+def test_native_death_at_the_memory_limit(cli: Cli, site: Any, tmp_path: Path) -> None:
+    """Native code that dies of a signal with its memory full is told as the memory limit, another one by its signal."""
+    (tmp_path / "p.py").write_text(
+        "import ctypes, mmap, time\n"
+        "def parse(page):\n"
+        "    held = mmap.mmap(-1, (90 if page.url.endswith('/full') else 9) << 20)\n"
+        "    time.sleep(1)\n"
+        "    ctypes.string_at(0)\n"
+    )
+    flags = ("--parser", "p.py:parse", "--set", "parse.memory=100MiB", "--set", "parse.timeout=4", "-o", "o")
+    assert cli("run", f"{site.url}/full", f"{site.url}/light", *QUICK, *flags).returncode == 0
+    told = {row["url"].rpartition("/")[2]: row["message"] for row in rows(tmp_path / "o" / "failures.jsonl")}
+    assert told == {"full": "memory limit", "light": "the parse worker was ended by SIGSEGV"}

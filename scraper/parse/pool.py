@@ -242,7 +242,11 @@ class ParsePool:
             moment = time.monotonic()
             for slot in self._slots:
                 worker = slot.worker
-                if worker is not None and worker.overdue(moment, self._timeout):
+                if worker is None:
+                    continue
+                if slot.is_busy():
+                    worker.weigh()
+                if worker.overdue(moment, self._timeout):
                     worker.kill("parse_timeout")
 
     def _close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import mmap
 import multiprocessing
 import signal
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any, Final
 
 from scraper.errors import WorkerStartError
@@ -24,6 +26,9 @@ NAME: Final = "scraper-parse"
 
 #: Seconds a worker may take from its start to its first message: a parser may import half the world.
 START_LIMIT: Final = 120.0
+
+#: A worker that dies of a signal while it holds this share of the memory it may have is taken to have died of that.
+NEARLY: Final = 0.8
 
 ADVICE: Final = (
     "a parse worker ended before it was ready{how}; a script that starts a run needs the guard\n"
@@ -60,6 +65,8 @@ class WorkerProcess:
     def __init__(self, context: BaseContext, plan: Plan, gauge: Gauge) -> None:
         """Start a process; returns at once, `greet` waits for it."""
         self._gauge = gauge
+        self._memory = plan.memory
+        self._base = self._peak = 0  # bytes of address space: once ready, and the most seen since
         self._fate: str | None = None
         self._asked: float | None = None
         self.pages = 0
@@ -87,7 +94,9 @@ class WorkerProcess:
         """
         try:
             if self._pipe.poll(START_LIMIT):
-                return worker.decode_hello(self._pipe.recv_bytes())
+                hello = worker.decode_hello(self._pipe.recv_bytes())
+                self._base = self._peak = _address_space(self.pid)
+                return hello
             how = f" within {START_LIMIT:.0f} s"
         except (EOFError, OSError):
             how = ""
@@ -121,6 +130,10 @@ class WorkerProcess:
         asked = self._asked
         return asked is not None and now - max(asked, self._gauge.since) > limit
 
+    def weigh(self) -> None:
+        """Take note of the memory it holds; to be called every now and then while it is busy."""
+        self._peak = max(self._peak, _address_space(self.pid))
+
     def kill(self, fate: str) -> None:
         """End it now; `fate` is the failure kind that it dies of."""
         self._fate = self._fate or fate
@@ -148,7 +161,17 @@ class WorkerProcess:
             self._process.close()
         if self._fate == "parse_timeout":
             return WorkerDied(self._gauge.in_hand, "parse_timeout", "")
-        return WorkerDied(self._gauge.in_hand, "parse_crashed", _cause_of_death(status))
+        # Native code that is refused memory seldom says so: it aborts, or reads what it did not get.
+        full = self._peak - self._base > NEARLY * self._memory and status is not None and status < 0
+        return WorkerDied(self._gauge.in_hand, "parse_crashed", "memory limit" if full else _cause_of_death(status))
+
+
+def _address_space(pid: int) -> int:
+    """Bytes of address space of a process; 0 where that cannot be told."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[0]) * mmap.PAGESIZE
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def _cause_of_death(status: int | None) -> str:
