@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from scraper.errors import WorkerStartError
-from scraper.records import Failure, Target
+from scraper.records import Attempt, Failure, Target
 
 if TYPE_CHECKING:
     from scraper.job import Job
@@ -94,11 +94,11 @@ def run(
         UsageError: settings, list, parser or directory are wrong; nothing was fetched.
         RunError: the run could not go on; what was committed stays.
     """
-    from scraper.job import execute
+    from scraper.execution import execute
 
     job = _job(sources, settings, keywords)
     with _advised():
-        return execute(job, job.directory(output), restart=restart)
+        return execute(job, job.directory(output), restart=restart, named=output is not None).summary
 
 
 def _records(job: Job, on_failure: Callable[[Failure], object]) -> Iterator[dict[str, Any]]:
@@ -108,6 +108,8 @@ def _records(job: Job, on_failure: Callable[[Failure], object]) -> Iterator[dict
     with _advised(), job.started() as pipeline:
         for outcomes in pipeline.outcomes():
             for outcome in outcomes:
+                if isinstance(outcome, Attempt):
+                    continue
                 if outcome.failure is not None:
                     on_failure(outcome.failure)
                 else:

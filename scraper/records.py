@@ -41,6 +41,9 @@ KINDS: Final[dict[str, bool]] = {
 #: RFC 9110 §15 and RFC 6585 §4: answers that describe a passing condition.
 RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
+#: Parse workers that a page may cost before it is given up.
+MOST_CRASHES: Final = 2
+
 #: The names a record always carries first; fields and parsers may not use them.
 RESERVED: Final = ("url", "final_url", "status", "fetched_at", "input")
 
@@ -62,6 +65,8 @@ class Target(Struct, frozen=True):
         authorization: `Authorization` value made of the URL's userinfo.
         attempts: how many times it was fetched already.
         redirects: how many redirects led to `href`.
+        id: its place in the state of the run.
+        crashes: how many parse workers its page has cost already.
     """
 
     url: str
@@ -72,6 +77,42 @@ class Target(Struct, frozen=True):
     authorization: str | None = None
     attempts: int = 0
     redirects: int = 0
+    id: int = 0
+    crashes: int = 0
+
+
+class Stamp(Struct, frozen=True):
+    """What tells whether a list has changed.
+
+    Attributes:
+        size: bytes.
+        modified: nanoseconds since the epoch, 0 for what is no file.
+        digest: SHA-256 of its bytes, in hex.
+    """
+
+    size: int
+    modified: int
+    digest: str
+
+
+class ListStart(Struct, frozen=True):
+    """Stands before a list's entries; `name` tells it from the run's other lists."""
+
+    name: str
+
+
+class ListEnd(Struct, frozen=True):
+    """Stands behind a list's entries.
+
+    Attributes:
+        name: as in its `ListStart`.
+        stamp: of the list as it was read; None if nobody could tell whether it changes.
+        unread: it is as it was when it was read before, and was not read again; there was no `ListStart`.
+    """
+
+    name: str
+    stamp: Stamp | None
+    unread: bool = False
 
 
 class Page(Struct, frozen=True):
@@ -86,6 +127,8 @@ class Page(Struct, frozen=True):
         body: content-decoded, charset still encoded.
         input: the list entry's further keys.
         attempts: fetches it took.
+        id: as its target's.
+        crashes: how many parse workers it has cost already.
     """
 
     url: str
@@ -96,6 +139,8 @@ class Page(Struct, frozen=True):
     body: bytes
     input: dict[str, Any] | None = None
     attempts: int = 1
+    id: int = 0
+    crashes: int = 0
 
 
 class Failure(Struct, frozen=True):
@@ -110,6 +155,7 @@ class Failure(Struct, frozen=True):
         final_url: the last URL asked, after redirects.
         failed_at: RFC 3339, UTC.
         retryable: whether asking again may help; not written out.
+        pause: seconds for which the server asks to be left alone; not written out.
     """
 
     url: str
@@ -120,6 +166,7 @@ class Failure(Struct, frozen=True):
     final_url: str | None = None
     failed_at: str = ""
     retryable: bool = False
+    pause: float = 0.0
 
 
 class Hop(Struct, frozen=True):
@@ -138,6 +185,7 @@ class Outcome(Struct, frozen=True):
         failure: set when there are no records to keep.
         status: HTTP status, None where no answer came.
         size: body bytes.
+        id: as its target's.
     """
 
     url: str
@@ -146,3 +194,16 @@ class Outcome(Struct, frozen=True):
     failure: Failure | None = None
     status: int | None = None
     size: int = 0
+    id: int = 0
+
+
+class Attempt(Struct, frozen=True):
+    """A page that will be asked for once more: what is to be remembered of it until it ends.
+
+    Attributes:
+        id: as its target's.
+        attempts: how many times it was fetched.
+    """
+
+    id: int
+    attempts: int

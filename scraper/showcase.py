@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from scraper import demo
-from scraper import job as jobs
+from scraper.execution import Watcher, execute
+from scraper.job import Arguments, Job
 from scraper.watch import progress
 
 #: Where ``scraper demo --serve`` serves; config/urls.yaml names it.
@@ -24,9 +25,9 @@ def show(base_url: str, *, quiet: bool) -> int:
     LIST.parent.mkdir(parents=True, exist_ok=True)
     count = demo.write_list(base_url, LIST)
     print(f"a small website is served at {base_url}; its {count} URLs are in {LIST}")
-    job = jobs.Job.prepare(jobs.Arguments([str(LIST)]), demo.SETTINGS, {})
+    job = Job.prepare(Arguments([str(LIST)]), demo.SETTINGS, {})
     bar = progress.choose(sys.stderr, quiet=quiet)
-    summary = jobs.execute(job, DIRECTORY, restart=True, watcher=jobs.Watcher(bar))
+    summary = execute(job, DIRECTORY, restart=True, watcher=Watcher(bar)).summary
     records = DIRECTORY / "records.jsonl"
     failures = ", ".join(f"{kind} {number}" for kind, number in summary.failures.items())
     print(f"{summary.urls.ok} pages ok, {summary.urls.failed} failed on purpose ({failures})")

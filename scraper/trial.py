@@ -46,7 +46,7 @@ def try_url(url: str, settings: Any, overrides: Mapping[str, Any]) -> Report:
     except BadPlan as error:
         raise jobs.located(error, job.settings) from None
     began = time.monotonic()
-    page = _fetch(next(iter(job.entries)), job.settings)
+    page = _fetch(next(iter(job.lists)), job.settings)
     if isinstance(page, Failure):
         return Report(False, f"{page.error}: {page.message}\n{page.final_url or page.url}", None)
     lines = [_fetched(page, job.plan.builder, time.monotonic() - began), *_matches(page, job.settings)]

@@ -27,11 +27,13 @@ class Cause(NamedTuple):
         kind: one of `scraper.records.KINDS`.
         message: one line for a person.
         retryable: whether asking again may help.
+        pause: seconds for which the server asks to be left alone.
     """
 
     kind: str
     message: str
     retryable: bool
+    pause: float = 0.0
 
 
 class Refused(Exception):

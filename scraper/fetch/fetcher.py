@@ -6,6 +6,7 @@ The only part of the project that opens sockets.
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from scraper.fetch.adapter import Adapter, Proxies, Request
 from scraper.fetch.deadline import Exchange, Watchdog
 from scraper.fetch.failures import Cause, Refused, translate
 from scraper.fetch.memory import Budget
+from scraper.fetch.retry_after import retry_after
 from scraper.records import RETRYABLE_STATUSES, Failure, Hop, Page, Target, now
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Fetcher:
         """Use the ``fetch`` and ``hosts`` sections of `settings`."""
         self._limits = settings.fetch
         self._hosts = settings.hosts
+        self._max_delay = settings.politeness.max_delay
         self._data_allowed = settings.parse.parser is not None
         self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls)
         self._proxies = Proxies(settings.fetch.proxy)
@@ -98,7 +101,7 @@ class Fetcher:
                 continue
             if not 200 <= status < 300:
                 body.discard(raw)
-                return journey.failure(_status_cause(status, response.reason))
+                return journey.failure(self._status_cause(response))
             return self._page(journey, exchange, response)
 
     def _ask(self, journey: _Journey, exchange: Exchange) -> Response:
@@ -153,6 +156,18 @@ class Fetcher:
         )
         return None if parts.host == target.host else Hop(journey.target)
 
+    def _status_cause(self, response: Response) -> Cause:
+        """What a status beyond 2xx means, and what the server asks for with it (Retry-After, RFC 9110 §10.2.3)."""
+        status = response.status_code
+        text = f"the server answered {status} {response.reason or ''}".rstrip()
+        if status not in RETRYABLE_STATUSES:
+            return Cause("http_error", text, retryable=False)
+        pause = retry_after(response.raw.headers.get("Retry-After"), time.time())
+        if pause > self._max_delay:
+            longest = f"politeness.max_delay is {self._max_delay:g} s"
+            return Cause("http_error", f"{text} and asks to wait for {pause:.0f} s; {longest}", retryable=False)
+        return Cause("http_error", text, retryable=True, pause=pause)
+
     def _page(self, journey: _Journey, exchange: Exchange, response: Response) -> Page:
         raw = response.raw
         content_type = raw.headers.get("Content-Type")
@@ -175,6 +190,8 @@ class Fetcher:
             body=data,
             input=target.input,
             attempts=target.attempts + 1,
+            id=target.id,
+            crashes=target.crashes,
         )
 
 
@@ -201,6 +218,7 @@ class _Journey:
             final_url=target.href,
             failed_at=now(),
             retryable=cause.retryable,
+            pause=cause.pause,
         )
 
 
@@ -221,11 +239,6 @@ def _default_headers(settings: Settings) -> CaseInsensitiveDict[str]:
     if settings.fetch.auth:
         headers["Authorization"] = settings.fetch.auth
     return headers
-
-
-def _status_cause(status: int, reason: str | None) -> Cause:
-    text = f"the server answered {status} {reason or ''}".rstrip()
-    return Cause("http_error", text, retryable=status in RETRYABLE_STATUSES)
 
 
 def _location_text(value: str) -> str:

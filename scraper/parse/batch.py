@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from scraper.channel import Channel
 from scraper.parse.extract import Verdict
 from scraper.parse.process import WorkerDied
-from scraper.records import Failure, Outcome, Page, now
+from scraper.records import MOST_CRASHES, Failure, Outcome, Page, now
 
 #: A batch: whatever waits, up to this many pages and bytes.
 BATCH_PAGES: Final = 16
@@ -20,6 +22,9 @@ BLAMELESS: Final = 3
 
 Deliver = Callable[[list[Outcome]], object]
 
+#: Told of a page that has cost so many workers by now, and how it ends if that is too many.
+Crashed = Callable[[Page, int, Failure], object]
+
 
 def take_batch(pages: Channel[Page]) -> list[Page]:
     """Whatever waits, at least one page; empty when the channel has ended."""
@@ -29,7 +34,9 @@ def take_batch(pages: Channel[Page]) -> list[Page]:
 class Batch:
     """The pages of one batch on their way to an outcome each, however many workers that takes."""
 
-    def __init__(self, pages: list[Page]) -> None:
+    def __init__(self, pages: list[Page], crashed: Crashed) -> None:
+        """`crashed` is told of each worker that a page costs, before the page gets another."""
+        self._crashed = crashed
         self._fresh = deque(pages)
         self._suspects: deque[Page] = deque()
         self._blameless = 0
@@ -62,11 +69,15 @@ class Batch:
                 return
             suspect = next(iter(left.values()))
         self._fresh.extend(page for page in left.values() if page is not suspect)
-        if alone:
-            message = str(death) or "parsing took longer than the limit"
-            deliver([to_outcome(suspect, Verdict(0, error=death.kind, message=message))])
+        number = suspect.crashes + 1
+        message = str(death) or "parsing took longer than the limit"
+        outcome = to_outcome(suspect, Verdict(0, error=death.kind, message=message))
+        assert outcome.failure is not None
+        self._crashed(suspect, number, outcome.failure)
+        if number >= MOST_CRASHES:
+            deliver([outcome])
         else:
-            self._suspects.append(suspect)
+            self._suspects.append(msgspec.structs.replace(suspect, crashes=number))
 
 
 def to_outcome(page: Page, verdict: Verdict) -> Outcome:
@@ -82,7 +93,7 @@ def to_outcome(page: Page, verdict: Verdict) -> Outcome:
             final_url=page.final_url,
             failed_at=now(),
         )
-    return Outcome(page.url, verdict.records, verdict.lines, failure, page.status, len(page.body))
+    return Outcome(page.url, verdict.records, verdict.lines, failure, page.status, len(page.body), page.id)
 
 
 def _weight(page: Page) -> int:

@@ -20,7 +20,7 @@ from typing import Final
 
 from scraper.channel import Channel
 from scraper.errors import ParserError, RunError, ScraperError, WorkerStartError
-from scraper.parse.batch import Batch, Deliver, take_batch
+from scraper.parse.batch import Batch, Crashed, Deliver, take_batch
 from scraper.parse.extract import BadPlan, Plan, Verdict
 from scraper.parse.gauge import Gauge
 from scraper.parse.process import Helpers, WorkerDied, WorkerProcess, start_context
@@ -73,6 +73,7 @@ class ParsePool:
         deliver: Deliver,
         ended: Callable[[], object],
         fail: Callable[[ScraperError], object],
+        crashed: Crashed | None = None,
     ) -> None:
         """Set up; nothing runs before `start`.
 
@@ -84,12 +85,14 @@ class ParsePool:
             deliver: called by owner threads with finished outcomes.
             ended: called once, after the last outcome was delivered.
             fail: called when the pool cannot go on.
+            crashed: told of a page that has cost a worker, before the page gets another.
         """
         self._plan = plan
         self._timeout = timeout
         self._pages = pages
         self._deliver = deliver
         self._fail = fail
+        self._crashed: Crashed = crashed or _unnoted
         self._ended = ended
         self._lock = threading.Lock()  # guards _owners
         self._owners = workers
@@ -176,7 +179,7 @@ class ParsePool:
                 batch = take_batch(self._pages)
                 if not batch:
                     break
-                Batch(batch).work_off(self._attempt(slot), self._deliver)
+                Batch(batch, self._crashed).work_off(self._attempt(slot), self._deliver)
         except _Aborted:
             pass
         except ScraperError as error:
@@ -253,6 +256,10 @@ class ParsePool:
         for slot in self._slots:
             slot.close()
         self._helpers.close()
+
+
+def _unnoted(*_: object) -> None:
+    pass
 
 
 class _Aborted(Exception):

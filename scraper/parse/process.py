@@ -188,7 +188,7 @@ def start_context(plan: Plan) -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    modules = ["scraper.parse.worker"]
+    modules = ["scraper.parse.steadfast", "scraper.parse.worker"]
     if plan.parser is not None or plan.engine == "beautifulsoup":
         modules += ["bs4", "lxml.etree"]
     else:

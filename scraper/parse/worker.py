@@ -78,7 +78,7 @@ def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:
         plan: what to extract.
     """
     _end_with_the_run()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_signals()
     os.dup2(2, 1)  # a parser's print() must not end up among the records on stdout
     if hasattr(os, "register_at_fork"):  # a parser's child must not hold the pipe: its owner would not see this one die
         os.register_at_fork(after_in_child=pipe.close)
@@ -94,6 +94,21 @@ def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     os._exit(0)  # not waiting for threads that a parser has left
+
+
+def ignore_signals() -> None:
+    """What ends the run reaches its whole process group, and means the main process: it drains, then ends the others.
+
+    By a handler where a parser's own children, say a browser, should still end: those get the default back.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _unmoved)
+
+
+def _unmoved(*_: object) -> None:
+    pass
 
 
 def _greet(pipe: Connection[bytes, bytes], plan: Plan) -> Extractor | None:

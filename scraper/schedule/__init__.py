@@ -1,7 +1,7 @@
-"""Schedule stage: which `Target` may be fetched now."""
+"""Schedule stage: where every URL stands, and which `Target` may be fetched now."""
 
 from scraper.schedule.politeness import Rules
 from scraper.schedule.schedule import Schedule
-from scraper.schedule.seen import Seen
+from scraper.schedule.store import Reading, Store
 
-__all__ = ["Rules", "Schedule", "Seen"]
+__all__ = ["Reading", "Rules", "Schedule", "Store"]

@@ -75,7 +75,8 @@ class Politeness:
             name = self._ready.popleft()
             host = self._hosts[name]
             host.queued = False
-            if not host.targets:
+            if not host.targets or host.next_start > now:  # paused since it was listed
+                self._list(name, host, now)
                 continue
             target = host.targets.popleft()
             host.in_flight += 1
@@ -93,6 +94,11 @@ class Politeness:
         self.in_flight -= 1
         self._list(target.host, host, now)
         self._forget_if_idle(target.host, host, now)
+
+    def pause(self, target: Target, until: float) -> None:
+        """Leave the host of `target`, which is in flight, alone until then."""
+        host = self._hosts[target.host]
+        host.next_start = max(host.next_start, until)
 
     def is_ready(self, now: float) -> bool:
         """Whether `next` would give a target."""

@@ -94,19 +94,22 @@ class Schedule:
             self._finish_one(target)
 
     def retry(self, target: Target, failure: Failure) -> bool:
-        """Ask again later if that may help and attempts are left.
+        """Ask again later if that may help and attempts are left; leave the host alone if its server asks for that.
 
         Returns:
             Whether the target's end is still open; a stopped schedule leaves it so without asking again.
         """
-        if not failure.retryable or target.attempts >= self._retries:
-            return False
-        again = msgspec.structs.replace(target, attempts=target.attempts + 1)
+        again = failure.retryable and target.attempts < self._retries
         with self._lock:
-            due = self._clock() + retry.pause(again.attempts, random.random())
-            self._politeness.add_later(again, due)
-            self._finish_one(target)
-        return True
+            now = self._clock()
+            if failure.pause:
+                self._politeness.pause(target, now + failure.pause)
+            if again:
+                later = msgspec.structs.replace(target, attempts=target.attempts + 1)
+                pause = retry.pause(later.attempts, random.random())
+                self._politeness.add_later(later, now + max(pause, failure.pause))
+                self._finish_one(target)
+        return again
 
     def stop(self) -> None:
         """Hand out no more; what is in flight goes on."""

@@ -10,6 +10,7 @@ cores     what this machine, or container, allows
 from scraper.settings.cores import usable_cores
 from scraper.settings.load import load, parse_assignment
 from scraper.settings.model import (
+    SECRET,
     FetchSettings,
     FieldSettings,
     HostSettings,
@@ -22,6 +23,7 @@ from scraper.settings.model import (
 )
 
 __all__ = [
+    "SECRET",
     "FetchSettings",
     "FieldSettings",
     "HostSettings",

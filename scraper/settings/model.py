@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -155,16 +156,23 @@ def place_of(places: dict[str, str], path: str) -> str:
     return places.get(head) or path
 
 
-def fingerprint(settings: Settings) -> str:
+def fingerprint(settings: Settings, parser: Callable[..., object] | None = None) -> str:
     """SHA-256, in hex, of what shapes records: `records`, `fields`, `parser`, `engine` and `builder`.
 
-    A run's records all have one fingerprint; keys left at their defaults do not count, nor does their order.
+    A `parser` that is a function counts by its module and name. A run's records all have one fingerprint; keys left at
+    their defaults do not count, nor does their order.
     """
     shape = {
         "records": settings.records,
         "fields": settings.fields,
-        "parser": settings.parse.parser,
+        "parser": settings.parse.parser if parser is None else _name_of(parser),
         "engine": settings.parse.engine,
         "builder": settings.parse.builder,
     }
     return hashlib.sha256(msgspec.json.encode(shape, order="sorted")).hexdigest()
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    kind = type(function)
+    named = function if hasattr(function, "__qualname__") else kind
+    return f"{named.__module__}:{named.__qualname__}"

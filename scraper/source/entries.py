@@ -56,6 +56,15 @@ def from_mapping(entry: Mapping[Any, Any], place: str) -> Target | Failure:
     return msgspec.structs.replace(made, headers=headers, input=rest)
 
 
+def from_any(entry: object, place: str) -> Target | Failure:
+    """The target of whatever stands in a list."""
+    if isinstance(entry, str):
+        return from_text(entry, place)
+    if isinstance(entry, Target):
+        return entry
+    return from_mapping(entry, place) if isinstance(entry, Mapping) else from_other(entry, place)
+
+
 def from_other(entry: object, place: str) -> Failure:
     """The failure of an entry that is neither text nor a mapping."""
     return invalid(_as_text(entry), "an entry must be a URL or a mapping with one", place)

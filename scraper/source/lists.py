@@ -1,67 +1,260 @@
-"""URL lists as streams: what is not the current entry is either not read yet or forgotten.
+"""The lists of a run, one after the other, as one stream.
 
-files, literal URLs ──► open_sources ─┐
-                                      ├──► Target | Failure (an entry that is no http(s) URL)
-Python iterables ─────► iter_targets ─┘
+files, stdin, literal URLs ──► open_sources ─┐
+                                             ├──► Lists ──► Target | Failure (no http(s) URL), and where each list ends
+Python iterables ────────────► iter_targets ─┘
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
-from yaml.events import (
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
+import msgspec
 
-from scraper import urls, yaml_core
+from scraper import urls
 from scraper.errors import SourceError
-from scraper.records import Failure, Target
+from scraper.records import Failure, ListEnd, ListStart, Stamp, Target
 from scraper.source import entries
+from scraper.source.yaml_list import SHAPE, read_yaml
 
 STDIN: Final = "-"
 _LITERAL: Final = re.compile(r"https?://", re.IGNORECASE)
-_YAML: Final = frozenset({".yaml", ".yml"})
 #: Formats a later version reads; taking them for YAML would give baffling errors.
 _TO_COME: Final = frozenset({".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".xml", ".gz"})
-_SHAPE: Final = "a list holds 'urls:' and below it one '- https://…' a line, or only such lines"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
+Entry = Target | Failure
 
-def open_sources(args: Sequence[str]) -> Iterator[Target | Failure]:
-    """Stream the entries of list files and literal URLs, in order.
+
+class Lists:
+    """Some lists in their order.
+
+    Attributes:
+        identity: what tells them from others, for the directory that they are kept in: absolute paths and URLs, or a
+            digest; empty if that cannot be told.
+    """
+
+    def __init__(self, lists: Sequence[_List], identity: Sequence[str]) -> None:
+        self._lists = lists
+        self.identity = list(identity)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The entries alone."""
+        return (item for item in self.read({}) if isinstance(item, (Target, Failure)))
+
+    def read(self, known: Mapping[str, Stamp]) -> Iterator[Entry | ListStart | ListEnd]:
+        """Entries, and between them where lists start and end; a list that is as `known` is left out, but told of.
+
+        Raises:
+            SourceError: a list is malformed or cannot be read, or all of them together hold no entry.
+        """
+        empty = True
+        for each in self._lists:
+            stamp = known.get(each.name)
+            if stamp is not None and each.is_unchanged(stamp):
+                empty = False
+                yield ListEnd(each.name, stamp, unread=True)
+                continue
+            yield ListStart(each.name)
+            for entry in each.entries():
+                empty = False
+                yield entry
+            yield ListEnd(each.name, each.stamp())
+        if empty:
+            raise SourceError(f"{self._named()}: no entry at all; {SHAPE}")
+
+    def are_unchanged(self, known: Mapping[str, Stamp]) -> bool:
+        """Whether all lists are as `known`."""
+        return all(each.name in known and each.is_unchanged(known[each.name]) for each in self._lists)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """It is a Python object, which has no name."""
+        return [each.name for each in self._lists] == [ITEMS]
+
+    def _named(self) -> str:
+        return ", ".join(each.title for each in self._lists) or "no source given"
+
+
+class _List:
+    """One list; this one can neither be told from others nor read twice.
+
+    Attributes:
+        name: what tells it from others in a run.
+        title: what people call it.
+    """
+
+    def __init__(self, name: str, title: str, items: Iterable[Entry]) -> None:
+        self.name = name
+        self.title = title
+        self._items = items
+
+    def entries(self) -> Iterator[Entry]:
+        yield from self._items
+
+    def stamp(self) -> Stamp | None:
+        """What tells whether it has changed, once its entries were read; None if that cannot be told."""
+        return None
+
+    def is_unchanged(self, stamp: Stamp) -> bool:
+        return self.stamp() == stamp
+
+
+class _InMemory(_List):
+    """A list of which all is known from the beginning."""
+
+    def __init__(self, name: str, title: str, items: Iterable[Entry], digest: str, size: int) -> None:
+        super().__init__(name, title, items)
+        self._stamp = Stamp(size, 0, digest)
+
+    def stamp(self) -> Stamp:
+        return self._stamp
+
+
+class _File(_List):
+    """A file of a format that its suffix tells."""
+
+    def __init__(self, path: str) -> None:
+        """Look at it, without reading.
+
+        Raises:
+            SourceError: it is missing, unreadable or in no known format.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix in _TO_COME:
+            raise SourceError(f"{path}: {suffix} lists are not available in this version; give a YAML list")
+        try:
+            with Path(path).open("rb"):
+                pass
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error) from None
+        super().__init__(str(Path(path).resolve()), path, ())
+        self._stamp: Stamp | None = None
+
+    def entries(self) -> Iterator[Entry]:
+        try:
+            with Path(self.title).open("rb") as stream:
+                modified = Path(self.title).stat().st_mtime_ns
+                hashed = _Hashed(stream)
+                yield from read_yaml(cast(IO[bytes], hashed), self.title)
+                while hashed.read(1 << 16):
+                    pass  # what follows the document, that the digest be of the whole file
+                self._stamp = Stamp(hashed.size, modified, hashed.digest.hexdigest())
+        except OSError as error:
+            raise _unreadable(self.title, error) from None
+
+    def stamp(self) -> Stamp | None:
+        return self._stamp
+
+    def is_unchanged(self, stamp: Stamp) -> bool:
+        try:
+            if Path(self.title).stat().st_size != stamp.size:
+                return False
+            # Not trusting an equal time alone: copying tools keep it, and hashing is far quicker than reading.
+            with Path(self.title).open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest() == stamp.digest
+        except OSError as error:
+            raise _unreadable(self.title, error) from None
+
+
+class _Stdin(_List):
+    def __init__(self) -> None:
+        super().__init__(STDIN, "stdin", ())
+
+    def entries(self) -> Iterator[Entry]:
+        # Unbuffered: a read gives what is there already, and no lock is held by a thread that waits for more.
+        buffered: Any = sys.stdin.buffer
+        try:
+            yield from read_yaml(getattr(buffered, "raw", buffered), self.title)
+        except OSError as error:
+            raise _unreadable(self.title, error) from None
+
+
+class _Hashed:
+    """A binary stream that adds up what is read from it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.digest.update(data)
+        self.size += len(data)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def open_sources(args: Sequence[str]) -> Lists:
+    """The entries of list files and literal URLs, in order.
 
     Args:
         args: paths of YAML lists, ``-`` for standard input, or literal http(s) URLs.
 
     Raises:
-        SourceError: at once, if a list is missing, unreadable or in no known format; while iterating, if one is
-            malformed, or if all of them together hold no entry.
+        SourceError: a list is missing, unreadable or in no known format.
     """
-    for arg in args:
-        if not _is_literal(arg) and arg != STDIN:
-            _probe(arg)
-    return _entries(list(args))
+    lists: list[_List] = []
+    for literal, group in itertools.groupby(args, _is_literal):
+        if literal:
+            lists.append(_literals(list(group), len(lists)))
+        else:
+            lists += [_Stdin() if arg == STDIN else _File(arg) for arg in group]
+    return Lists(lists, [arg if arg == STDIN or _is_literal(arg) else str(Path(arg).resolve()) for arg in args])
 
 
-def iter_targets(items: Iterable[str | Mapping[str, Any] | Target]) -> Iterator[Target | Failure]:
-    """Stream the entries of a Python iterable: URLs, mappings of the same shape as in a list, or ready targets.
+def can_be_opened(identity: str) -> bool:
+    """Whether `open_sources` may read a list, of which this is the identity, once more."""
+    return identity != STDIN and not identity.startswith(_DIGEST)
+
+
+def _literals(args: list[str], place: int) -> _List:
+    made = [entries.from_text(arg, "command line") for arg in args]
+    packed = "\n".join(args).encode("utf-8", "surrogateescape")
+    return _InMemory(f"command line {place}", ", ".join(args), made, hashlib.sha256(packed).hexdigest(), len(packed))
+
+
+def iter_targets(items: Iterable[str | Mapping[str, Any] | Target]) -> Lists:
+    """The entries of a Python iterable: URLs, mappings of the same shape as in a list, or ready targets.
 
     Raises:
         SourceError: `items` is a single text or mapping.
     """
     if isinstance(items, (str, bytes, Mapping)):
         raise SourceError('give a list of URLs, as in ["https://example.com/"], not a single one')
-    return (_item(item, f"item {number}") for number, item in enumerate(items, start=1))
+    made = (entries.from_any(item, f"item {number}") for number, item in enumerate(items, start=1))
+    digest = _digest(items)
+    if digest is None:
+        return Lists([_List(ITEMS, "the iterable of URLs", made)], [])
+    return Lists([_InMemory(ITEMS, "the list of URLs", made, *digest)], [_DIGEST + digest[0]])
+
+
+#: Name of a list that is a Python object.
+ITEMS: Final = "items"
+_DIGEST: Final = "sha256:"
+
+
+def _digest(items: object) -> tuple[str, int] | None:
+    """What tells a list of URLs in memory from another; None for what can be read only once."""
+    if not isinstance(items, (list, tuple)):
+        return None
+    try:
+        packed = msgspec.json.encode(items)
+    except (TypeError, ValueError):
+        return None
+    return hashlib.sha256(packed).hexdigest(), len(packed)
 
 
 def default_name(args: Sequence[str]) -> str:
@@ -83,147 +276,6 @@ def _is_literal(arg: str) -> bool:
     return _LITERAL.match(arg) is not None
 
 
-def _item(item: object, place: str) -> Target | Failure:
-    if isinstance(item, str):
-        return entries.from_text(item, place)
-    if isinstance(item, Target):
-        return item
-    return entries.from_mapping(item, place) if isinstance(item, Mapping) else entries.from_other(item, place)
-
-
-def _probe(path: str) -> None:
-    suffix = Path(path).suffix.lower()
-    if suffix in _TO_COME:
-        raise SourceError(f"{path}: {suffix} lists are not available in this version; give a YAML list")
-    try:
-        with Path(path).open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-
-
 def _unreadable(path: str, error: Exception) -> SourceError:
     reason = getattr(error, "strerror", None) or error
     return SourceError(f"{path}: cannot be read: {reason}; give a list file or an http(s) URL")
-
-
-def _entries(args: list[str]) -> Iterator[Target | Failure]:
-    empty = True
-    for arg in args:
-        for entry in [entries.from_text(arg, "command line")] if _is_literal(arg) else _file(arg):
-            empty = False
-            yield entry
-    if empty:
-        raise SourceError(f"{', '.join(args) or 'no source given'}: no entry at all; {_SHAPE}")
-
-
-def _file(path: str) -> Iterator[Target | Failure]:
-    name = "stdin" if path == STDIN else path
-    try:
-        with _stream(path) as stream:
-            yield from read_yaml(stream, name)
-    except OSError as error:
-        raise _unreadable(name, error) from None
-
-
-def _stream(path: str) -> AbstractContextManager[IO[bytes]]:
-    if path != STDIN:
-        return Path(path).open("rb")
-    # Unbuffered: a read gives what is there already, and no lock is held by a thread that waits for more.
-    buffered: Any = sys.stdin.buffer
-    return nullcontext(getattr(buffered, "raw", buffered))
-
-
-def read_yaml(stream: IO[bytes], name: str, loader: Any = yaml_core.LOADER) -> Iterator[Target | Failure]:
-    """Stream the entries of one YAML list.
-
-    Args:
-        stream: UTF-8, or UTF-16 with a byte order mark.
-        name: file name for messages.
-        loader: a PyYAML loader class.
-
-    Raises:
-        SourceError: malformed YAML, or not the shape of a list.
-    """
-    try:
-        with yaml_core.opened(stream, name, loader) as next_event:
-            builder = yaml_core.Builder(name, next_event)
-            next_event()  # start of the stream
-            if type(next_event()) is DocumentStartEvent:
-                yield from _document(builder)
-                yaml_core.expect_end(builder)
-    except yaml_core.YamlError as error:
-        raise SourceError(str(error)) from None
-
-
-def _document(builder: yaml_core.Builder) -> Iterator[Target | Failure]:
-    event = builder.next_event()
-    if type(event) is MappingStartEvent:
-        builder.check_tag(event, "map")
-        seen = False
-        while type(key := builder.next_event()) is not MappingEndEvent:
-            _check_key(builder, key, seen)
-            seen = True
-            yield from _sequence(builder, builder.next_event())
-    else:
-        yield from _sequence(builder, event)
-
-
-def _check_key(builder: yaml_core.Builder, event: Any, seen: bool) -> None:
-    key = builder.key(event)
-    if key != "urls":
-        builder.fail(event, f"unknown key {_brief(key)}; {_SHAPE}")
-    if seen:
-        builder.fail(event, "repeated key 'urls'; put all entries below one")
-
-
-def _sequence(builder: yaml_core.Builder, event: Any) -> Iterator[Target | Failure]:
-    if type(event) is not SequenceStartEvent:
-        if type(event) is ScalarEvent and builder.scalar(event) is None:
-            return
-        if type(event) is ScalarEvent:
-            builder.fail(event, f"a list of URLs is needed here, not {_brief(event.value)}; {_SHAPE}")
-        builder.value(event)  # tells of an alias, say, in its own words
-        builder.fail(event, f"a list of URLs is needed here; {_SHAPE}")
-    builder.check_tag(event, "seq")
-    # The hot path: nearly every entry is a plain scalar, and a list has millions of them. So the place of an entry is
-    # only looked at where something is wrong with it.
-    next_event, target = builder.next_event, entries.target
-    while type(event := next_event()) is not SequenceEndEvent:
-        if type(event) is ScalarEvent and event.tag is None and event.anchor is None:
-            try:
-                yield target(event.value)
-            except urls.InvalidURL:
-                yield entries.from_text(event.value, _place(builder, event))
-        else:
-            yield _entry(builder, event, _place(builder, event))
-
-
-def _place(builder: yaml_core.Builder, event: Any) -> str:
-    return f"{builder.name}:{event.start_mark.line + 1}"
-
-
-def _entry(builder: yaml_core.Builder, event: Any, place: str) -> Target | Failure:
-    if type(event) is not MappingStartEvent:
-        return _item(builder.value(event), place)
-    builder.check_tag(event, "map")
-    builder.repeated.clear()
-    entry: dict[str, Any] = {}
-    while type(key_event := builder.next_event()) is not MappingEndEvent:
-        key = builder.key(key_event)
-        # Header values are text: `1.10` has to go out as it stands.
-        plain = str if key == "headers" else yaml_core.resolve
-        value = builder.value(builder.next_event(), key, 1, plain)
-        if key in entry:
-            builder.repeated.append((key, 0, 0))
-        entry.setdefault(key, value)
-    if builder.repeated:
-        url = entry.get("url")
-        why = f"repeated key {_brief(builder.repeated[0][0])}; keep one of them"
-        return entries.invalid(url if isinstance(url, str) else "", why, place)
-    return entries.from_mapping(entry, place)
-
-
-def _brief(text: str) -> str:
-    shown = repr(entries.without_userinfo(text))
-    return shown if len(shown) <= 80 else shown[:79] + "…"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TextIO
 
 from tqdm import tqdm
 
-from scraper.watch.counters import Counters
+from scraper.counters import Counters
 
 #: Seconds between lines where stderr is no terminal, and between redraws where it is one.
 LINE_EVERY: Final = 10.0

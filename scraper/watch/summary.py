@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from scraper.watch.counters import Counters
+from scraper.counters import Counters
 
 #: From this share of its time on a stage counts as busy enough to hold the run back.
 BINDING: Final = 0.8
@@ -44,11 +44,13 @@ class Summary(Struct, frozen=True, kw_only=True):
         statuses: answered URLs by HTTP status (as text, as JSON has it).
         records: records kept.
         bytes: body bytes received.
-        seconds: duration.
+        seconds: duration, of all sessions together.
         pages_per_second: URLs with an outcome by the second.
         busy: share of its capacity that each stage used, 0 to 1.
         bound_by: what held the run back: ``fetch``, ``hosts``, ``parse`` or ``write``.
         complete: every URL has an outcome.
+        running: it was going on when this was written.
+        eta_seconds: how long the pending URLs will take at this rate; None if that cannot be told.
         output: the run's directory, None if it kept none.
         sources: what the URLs came from.
         fingerprint: SHA-256 of the settings that shape records.
@@ -65,6 +67,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     busy: dict[str, float] = {}
     bound_by: str = "fetch"
     complete: bool = False
+    running: bool = False
+    eta_seconds: float | None = None
     output: str | None = None
     sources: list[str] = []
     fingerprint: str = ""
@@ -85,14 +89,16 @@ def from_json(content: bytes) -> Summary:
     return msgspec.json.decode(content, type=Summary)
 
 
-def summarise(counters: Counters, *, seconds: float, busy: dict[str, float], complete: bool, **about: Any) -> Summary:
+def summarise(
+    counters: Counters, *, busy: dict[str, float], complete: bool, rate: float | None = None, **about: Any
+) -> Summary:
     """Put the numbers of a run together.
 
     Args:
         counters: totals.
-        seconds: duration so far.
         busy: busy seconds of each stage's capacity, as a share.
         complete: the list was read to its end and every URL has an outcome.
+        rate: pages per second at which it goes on; None if it does not.
         about: further attributes of `Summary`.
     """
     busy = {stage: round(min(share, 1.0), 3) for stage, share in busy.items()}
@@ -102,18 +108,20 @@ def summarise(counters: Counters, *, seconds: float, busy: dict[str, float], com
             ok=counters.ok,
             empty=counters.empty,
             failed=counters.failed,
-            pending=counters.total - counters.done,
+            pending=counters.pending,
             duplicate=counters.duplicate,
         ),
         failures=dict(sorted(counters.failures.items())),
         statuses={str(status): count for status, count in sorted(counters.statuses.items())},
         records=counters.records,
         bytes=counters.bytes,
-        seconds=round(seconds, 3),
-        pages_per_second=round(counters.done / seconds, 1) if seconds > 0 else 0.0,
+        seconds=round(counters.seconds, 3),
+        pages_per_second=round(counters.done / counters.seconds, 1) if counters.seconds > 0 else 0.0,
         busy=busy,
         bound_by=binding_stage(busy),
         complete=complete,
+        running=rate is not None,
+        eta_seconds=round(counters.pending / rate, 1) if rate else None,
         **about,
     )
 

@@ -8,27 +8,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
 
-import msgspec
-
 from scraper.errors import RunError, UsageError
-from scraper.write.writer import FAILURES, RECORDS
+from scraper.write.failures import FAILURES
+from scraper.write.writer import RECORDS
 
 SUMMARY: Final = "summary.json"
+STATE: Final = "state.db"
 LOCK: Final = "run.lock"
 
 #: Where a lock lies on systems that lock bytes of a file.
 LOCKED_BYTE: Final = 1 << 20
 
 
-def check(directory: Path, *, restart: bool) -> None:
+def check(directory: Path) -> None:
     """See that a new run may begin in `directory`; changes nothing.
 
     Args:
         directory: need not exist.
-        restart: a former run there is no obstacle.
 
     Raises:
-        UsageError: it is no place for a run, or it holds one already.
+        UsageError: it is no place for a run.
     """
     try:
         nearest = _nearest(directory)
@@ -36,12 +35,6 @@ def check(directory: Path, *, restart: bool) -> None:
         raise _unwritable(directory, error) from None
     if not nearest.is_dir():
         raise UsageError(f"{nearest} is not a directory; name another with -o")
-    if holds_run(directory) and not restart:
-        with Hold(directory):
-            pass  # it would say who writes there now
-        raise UsageError(
-            f"{directory} holds an unfinished run; --restart moves it aside and begins anew, -o names another place"
-        )
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UsageError(f"cannot write into {directory}: permission denied; name another place with -o")
 
@@ -55,10 +48,14 @@ def prepare(directory: Path, *, restart: bool) -> Hold:
     Raises:
         UsageError: it cannot be created or written, another process writes there, or it holds a run already.
     """
-    check(directory, restart=restart)
+    check(directory)
     try:
         if holds_run(directory):
             with Hold(directory):
+                if not restart:  # whoever looked before saw none
+                    raise UsageError(
+                        f"another process has just begun a run in {directory}; the same command resumes it"
+                    )
                 directory.rename(_dated(directory))
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -120,15 +117,7 @@ def _lock(file: IO[bytes]) -> None:
 
 def holds_run(directory: Path) -> bool:
     """Whether a run has left its files there."""
-    return any((directory / name).exists() for name in (RECORDS, FAILURES, SUMMARY))
-
-
-def is_complete(directory: Path) -> bool:
-    """Whether the run there came to its end."""
-    try:
-        return bool(msgspec.json.decode((directory / SUMMARY).read_bytes()).get("complete"))
-    except (OSError, msgspec.DecodeError, AttributeError):
-        return False
+    return any((directory / name).exists() for name in (STATE, RECORDS, FAILURES, SUMMARY))
 
 
 def write_summary(directory: Path, content: bytes) -> None:

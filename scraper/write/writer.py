@@ -1,21 +1,21 @@
 """The one locked writer: outcomes in, committed lines out.
 
-Outcomes are committed in groups, all of a page's lines together: append the lines of the whole group, flush, fsync.
+Outcomes are committed in groups, all of a page's lines together: append the lines of the whole group, flush, fsync,
+then mark their URLs in the state, together with the new length of the file. Whatever instant the process dies at, the
+file is cut back to the length that the state has, and both say the same.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
-import msgspec
-
-from scraper.errors import RunError, UsageError
-from scraper.records import Failure, Outcome
+from scraper.errors import RunError
+from scraper.records import Attempt, Outcome
+from scraper.write.appendfile import AppendFile
 
 #: A group is committed when it holds this many pages or bytes, or its first has waited this many seconds.
 GROUP_PAGES: Final = 1000
@@ -23,32 +23,49 @@ GROUP_BYTES: Final = 16 << 20
 GROUP_SECONDS: Final = 1.0
 
 RECORDS: Final = "records.jsonl"
-FAILURES: Final = "failures.jsonl"
 
-_encode = msgspec.json.Encoder().encode
+
+class State(Protocol):
+    """What the writer needs of the state store."""
+
+    @property
+    def lock(self) -> threading.RLock: ...
+
+    @property
+    def lengths(self) -> Mapping[str, int]: ...
+
+    def commit(
+        self, outcomes: list[Outcome], attempts: Mapping[int, int], lengths: Mapping[str, int], seconds: float
+    ) -> None: ...
 
 
 class Writer:
-    """Appends to a run's files; for any thread. A context manager."""
+    """Appends to a run's files in step with its state; for any thread. A context manager.
 
-    def __init__(self, directory: Path, *, fsync: bool = True) -> None:
-        """Open the files in `directory`, which must exist.
+    Attributes:
+        seconds: spent writing.
+    """
+
+    def __init__(self, directory: Path, state: State, *, fsync: bool = True) -> None:
+        """Open the files in `directory`, which must exist, and cut them back to what was committed.
 
         Raises:
-            UsageError: they cannot be opened for writing.
+            UsageError: they cannot be opened for writing, or are shorter than what was committed.
+            RunError: they cannot be cut.
         """
-        self._lock = threading.Lock()  # guards the group and the files: what one thread commits stays together
+        # One lock for the group, the files and the state: what is committed together is written together. It is held
+        # over I/O, which is what it is for.
+        self._lock = state.lock
+        self._state = state
         self._group: list[Outcome] = []
+        self._attempts: dict[int, int] = {}
         self._bytes = 0
         self._since = 0.0
+        self._broken = False
+        self._closed = False
         self._fsync = fsync
         self.seconds = 0.0
-        self._records = _open(directory / RECORDS)
-        try:
-            self._failures = _open(directory / FAILURES)
-        except UsageError:
-            self._records.close()
-            raise
+        self._records = AppendFile(directory / RECORDS, state.lengths.get(RECORDS, 0))
 
     def __enter__(self) -> Writer:
         return self
@@ -56,78 +73,72 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, outcomes: list[Outcome]) -> None:
-        """Take outcomes into the group, and commit it when it is due.
+    def add(self, entries: list[Outcome | Attempt], seconds: float = 0.0) -> None:
+        """Take outcomes, and attempts that were none, into the group, and commit it when it is due.
+
+        Args:
+            entries: what came.
+            seconds: for how long the run goes on, in all its sessions.
 
         Raises:
             RunError: writing failed.
         """
         with self._lock:
-            if not self._group:
+            if not self._group and not self._attempts:
                 self._since = time.monotonic()
-            self._group += outcomes
-            self._bytes += sum(len(outcome.lines) for outcome in outcomes)
-            self._commit_if_due()
+            for entry in entries:
+                if isinstance(entry, Attempt):
+                    self._attempts[entry.id] = entry.attempts
+                else:
+                    self._group.append(entry)
+                    self._bytes += len(entry.lines)
+            self._commit_if_due(seconds)
 
-    def tick(self) -> None:
-        """Commit if the group has waited long enough; to be called every now and then.
-
-        Raises:
-            RunError: writing failed.
-        """
-        with self._lock:
-            self._commit_if_due()
-
-    def close(self) -> None:
+    def close(self, seconds: float = 0.0) -> None:
         """Commit what is left and close the files.
 
         Raises:
             RunError: writing failed.
         """
         with self._lock:
+            if self._closed:
+                return
+            self._closed = True
             try:
-                self._commit()
+                self._commit(seconds)
             finally:
-                for file in (self._records, self._failures):
-                    with contextlib.suppress(OSError):  # it tries again to flush what a failed commit left in it
-                        file.close()
+                self._records.close()
 
-    def _commit_if_due(self) -> None:
+    def _commit_if_due(self, seconds: float) -> None:
         full = len(self._group) >= GROUP_PAGES or self._bytes >= GROUP_BYTES
         due = full or time.monotonic() - self._since >= GROUP_SECONDS
-        if self._group and due:
-            self._commit()
+        if due and (self._group or self._attempts):
+            self._commit(seconds)
 
-    def _commit(self) -> None:
-        group, self._group, self._bytes = self._group, [], 0
-        if not group:
+    def _commit(self, seconds: float) -> None:
+        group, attempts, self._group, self._attempts, self._bytes = self._group, self._attempts, [], {}, 0
+        if self._broken or not (group or attempts):
             return
         began = time.monotonic()
-        lengths = [os.fstat(file.fileno()).st_size for file in (self._records, self._failures)]
-        try:
-            self._append(self._records, b"".join([outcome.lines for outcome in group]))
-            failures = [failure_line(outcome.failure) for outcome in group if outcome.failure is not None]
-            self._append(self._failures, b"".join(failures))
-        except OSError as error:
-            for file, length in zip((self._records, self._failures), lengths, strict=True):
-                with contextlib.suppress(OSError):
-                    os.ftruncate(file.fileno(), length)  # no half a line, and no half a group, stays
-            raise RunError(f"cannot write the records: {error.strerror}") from None
+        self._broken = True  # until all is well: after a half-done commit only a new start knows what stands
+        self._append(b"".join([outcome.lines for outcome in group]))
+        self._state.commit(group, attempts, {self._records.name: self._records.length}, seconds)
+        self._broken = False
         self.seconds += time.monotonic() - began
 
-    def _append(self, file: IO[bytes], data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        if data and self._fsync:
-            os.fsync(file.fileno())
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        return path.open("ab", buffering=0)  # groups are the buffer
-    except OSError as error:
-        raise UsageError(f"cannot write into {path.parent}: {error.strerror}") from None
+    def _append(self, data: bytes) -> None:
+        if not data:
+            return
+        before = self._records.length
+        try:
+            self._records.append(data)
+            if self._fsync:
+                self._records.sync()
+        except OSError as error:
+            self._records.cut(before)  # no half a line, and no half a group, stays to be seen
+            raise RunError(
+                f"cannot write the records: {error.strerror}; the same command goes on when that is mended"
+            ) from None
 
 
 class StreamWriter:
@@ -143,7 +154,7 @@ class StreamWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, outcomes: list[Outcome]) -> None:
+    def add(self, entries: list[Outcome | Attempt], _seconds: float = 0.0) -> None:
         """Write the records out.
 
         Raises:
@@ -151,7 +162,7 @@ class StreamWriter:
         """
         began = time.monotonic()
         try:
-            self._stream.write(b"".join([outcome.lines for outcome in outcomes]))
+            self._stream.write(b"".join([entry.lines for entry in entries if isinstance(entry, Outcome)]))
             self._stream.flush()
         except BrokenPipeError:
             raise  # whoever read them has seen enough: not worth a word
@@ -159,30 +170,5 @@ class StreamWriter:
             raise RunError(f"cannot write the records: {error.strerror}") from None
         self.seconds += time.monotonic() - began
 
-    def tick(self) -> None:
-        """Nothing waits here."""
-
-    def close(self) -> None:
+    def close(self, _seconds: float = 0.0) -> None:
         """The stream is not ours to close."""
-
-
-def failure_line(failure: Failure) -> bytes:
-    """A failure as failures.jsonl has it."""
-    row = {
-        "url": failure.url,
-        "error": failure.error,
-        "message": failure.message,
-        "status": failure.status,
-        "attempts": failure.attempts,
-        "final_url": failure.final_url,
-        "failed_at": failure.failed_at,
-    }
-    try:
-        return _encode(row) + b"\n"
-    except UnicodeEncodeError:
-        clean = {key: _storable(value) if isinstance(value, str) else value for key, value in row.items()}
-        return _encode(clean) + b"\n"
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -193,7 +193,7 @@ def test_sources_in_order(tmp_path: Path) -> None:
 def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` is standard input; its errors are told as such."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"- https://a.example/\n- *x\n")))
-    entries = open_sources(["-"])
+    entries = iter(open_sources(["-"]))
     assert next(entries) == A
     with pytest.raises(SourceError, match=r"^stdin:2:3: aliases"):
         next(entries)
@@ -250,7 +250,7 @@ def test_iterables() -> None:
         while True:
             yield "https://a.example/"
 
-    assert next(iter_targets(endless())) == A
+    assert next(iter(iter_targets(endless()))) == A
 
 
 @pytest.mark.parametrize("items", ["https://a.example/", b"x", {"url": "https://a.example/"}])
@@ -320,7 +320,7 @@ def test_leaving_early_closes_the_file(tmp_path: Path, recwarn: pytest.WarningsR
     """A generator that is closed half-way leaves no open file."""
     path = tmp_path / "l.yaml"
     path.write_text("- https://a.example/\n" * 10)
-    entries = open_sources([str(path)])
+    entries = iter(open_sources([str(path)]))
     next(entries)
     entries.close()  # type: ignore[attr-defined]  # it is a generator
     del entries

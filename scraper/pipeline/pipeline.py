@@ -1,9 +1,9 @@
 """The five stages, joined:
 
-    source ──► schedule ──► fetch ──► pages ──► parse ──► outcomes ──► whoever iterates (write)
-    loader      called by    thread    bounded   worker     bounded      the main thread
-    thread      fetch        pool      channel   processes  channel
-                threads
+    source ──► store ──► schedule ──► fetch ──► pages ──► parse ──► outcomes ──► whoever iterates (write)
+    loader     feeder     called by    thread    bounded   worker     bounded      the main thread
+    thread     thread     fetch        pool      channel   processes  channel
+                          threads
 
 Nothing polls: a fetch thread waits in the schedule, a parse owner in `pages`, the consumer in `outcomes`. The end runs
 down the same way: when the schedule has nothing more, fetch threads return, the last one closes `pages`; the last parse
@@ -12,27 +12,25 @@ owner closes `outcomes`. Every put waits for room, so the slowest stage sets the
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
-import msgspec
-
 from scraper.channel import Channel
+from scraper.counters import Counters
 from scraper.errors import RunError, ScraperError, UsageError
 from scraper.fetch import Fetcher
 from scraper.parse.batch import BATCH_PAGES
 from scraper.parse.extract import Plan
 from scraper.parse.inline import InlineParser
 from scraper.parse.pool import ParsePool
-from scraper.records import Failure, Hop, Outcome, Page, Target, now
-from scraper.schedule import Rules, Schedule, Seen
+from scraper.pipeline.slots import FetchSlot, close_at_exit
+from scraper.pipeline.supply import Source, Supply
+from scraper.records import Attempt, Failure, Hop, Outcome, Page, Stamp, Target
+from scraper.schedule import Rules, Schedule, Store
 from scraper.settings import Settings
-from scraper.watch.counters import Counters
 from scraper.watch.progress import Load
 
 #: Seconds the consumer waits for an outcome before it gets an empty batch, to look at the clock and at signals.
@@ -41,9 +39,7 @@ TICK: Final = 0.1
 #: Seconds that requests in flight may still take after an interrupt.
 GRACE: Final = 10.0
 
-#: Fetching begins when this many targets are loaded, the list has ended, or this many seconds have passed: so that an
-#: error in a list of usual size is found before anything is fetched.
-PRIME_TARGETS: Final = 5000
+#: Seconds that fetching waits for the beginning of the lists.
 PRIME_SECONDS: Final = 0.5
 
 
@@ -54,28 +50,28 @@ class Pipeline:
         counters: `total` and `duplicate` are kept here, the rest is the consumer's.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, entries: Iterable[Target | Failure]) -> None:
+    def __init__(self, settings: Settings, plan: Plan, lists: Source | None) -> None:
         """Set up; `start` begins."""
         self.counters = Counters()
         self._settings = settings
-        self._entries = entries
+        self._store: Store | None = None
         workers = settings.parse.workers
         self._pages: Channel[Page] = Channel(max(2 * BATCH_PAGES * workers, 2 * BATCH_PAGES))
-        self._outcomes: Channel[list[Outcome]] = Channel(64)
+        self._outcomes: Channel[list[Outcome | Attempt]] = Channel(64)
         self._fetcher = Fetcher(settings)
         self._schedule = Schedule(self._rules, retries=settings.fetch.retries)
         self._parser = self._make_parser(plan)
         self._executor = ThreadPoolExecutor(settings.fetch.workers, thread_name_prefix="fetch")
-        self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
-        self._primed = threading.Event()
+        self._supply = Supply(lists, self._schedule, self.counters, deliver=self._put, fail=self._fail)
         self._lock = threading.Lock()  # guards _error and _fetching
         self._error: BaseException | None = None
         self._fetching = settings.fetch.workers
         self._futures: list[Future[None]] = []
-        self._slots = [_FetchSlot() for _ in range(settings.fetch.workers)]
+        self._slots = [FetchSlot() for _ in range(settings.fetch.workers)]
         self._began = time.monotonic()
+        self._seconds_before = 0.0
+        self._done_before = 0
         self._stop_by: float | None = None
-        self._listed = False
         self._started = False
         self._closed = False
 
@@ -85,30 +81,37 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self, before_fetching: Callable[[], object] = lambda: None) -> None:
+    def start(self, open_store: Callable[[], Store], known: Mapping[str, Stamp] | None = None) -> None:
         """Start all stages; returns when fetching has begun.
 
         Args:
-            before_fetching: called when all is well and the first page is about to be asked for.
+            open_store: called when all is well and the first page is about to be asked for: where the state is kept.
+            known: lists that the store has already.
 
         Raises:
             UsageError: the list, the record description or the parser is of no use; nothing was fetched.
+            RunError: the state cannot be written.
         """
-        _close_at_exit(self)
-        self._loader.start()
+        close_at_exit(self)
+        self._supply.start(known or {})
         self._parser.start()
         self._started = True
         waited_until = time.monotonic() + PRIME_SECONDS
-        while not self._primed.wait(TICK) and time.monotonic() < waited_until:
+        while not self._supply.primed.wait(TICK) and time.monotonic() < waited_until:
             pass
         if isinstance(self._error, ScraperError):
             raise self._error
-        before_fetching()
+        self._store = store = open_store()
+        counters = store.counters
+        for name in counters.__struct_fields__:
+            setattr(self.counters, name, getattr(counters.copy(), name))
+        self._done_before, self._seconds_before = counters.done, counters.seconds
+        self._supply.open(store)
         self._began = time.monotonic()
         self._futures = [self._executor.submit(self._fetch_loop, slot) for slot in self._slots]
 
-    def outcomes(self) -> Iterator[list[Outcome]]:
-        """Outcomes as they come, in batches; an empty one at least every `TICK` seconds.
+    def outcomes(self) -> Iterator[list[Outcome | Attempt]]:
+        """Outcomes, and attempts that were none, as they come, in batches; an empty one at least every `TICK` seconds.
 
         Raises:
             RunError, UsageError: the run could not go on; what was yielded before stands.
@@ -124,6 +127,7 @@ class Pipeline:
     def interrupt(self) -> None:
         """Ask for nothing more and let what is in flight finish, for up to `GRACE` seconds."""
         self._schedule.stop()
+        self._supply.stop()
         if self._stop_by is None:
             self._stop_by = time.monotonic() + GRACE
 
@@ -141,29 +145,38 @@ class Pipeline:
         if self._started:
             self._parser.join()
         self._fetcher.close()
-        if self._loader.ident is not None:
-            self._loader.join(1)  # it may sit in a user's iterator, which nobody can interrupt
+        self._supply.join()
 
     @property
     def seconds(self) -> float:
-        """Seconds since fetching began."""
+        """Seconds that fetching has gone on for, in all sessions of the run."""
+        return self._seconds_before + self.session_seconds
+
+    @property
+    def rate(self) -> float:
+        """URLs that ended, by the second, in this session."""
+        return (self.counters.done - self._done_before) / max(self.session_seconds, 1e-9)
+
+    @property
+    def session_seconds(self) -> float:
+        """Seconds that fetching has gone on for in this session."""
         return time.monotonic() - self._began
 
     @property
-    def is_complete(self) -> bool:
-        """The list was read to its end and every URL of it has an outcome."""
-        return self._listed and self.counters.done == self.counters.total
+    def is_listed(self) -> bool:
+        """The lists were read to their end."""
+        return self._supply.listed
 
     def load(self) -> Load:
         """How busy the stages are at this moment."""
         fetching = sum(slot.since is not None for slot in self._slots)
         queued = len(self._pages) / self._pages.capacity
         parsers = max(self._settings.parse.workers, 1)
-        return Load(fetching, len(self._slots), queued, self._parser.busy(), parsers, self._listed)
+        return Load(fetching, len(self._slots), queued, self._parser.busy(), parsers, self.is_listed)
 
     def busy(self) -> dict[str, float]:
         """Share of their capacity that fetch and parse have used so far."""
-        seconds = max(self.seconds, 1e-9)
+        seconds = max(self.session_seconds, 1e-9)
         now = time.monotonic()
         fetch = sum(slot.seconds(now) for slot in self._slots) / (seconds * len(self._slots))
         parse = self._parser.busy_seconds() / (seconds * max(self._settings.parse.workers, 1))
@@ -181,6 +194,7 @@ class Pipeline:
             deliver=self._deliver,
             ended=self._outcomes.close,
             fail=self._fail,
+            crashed=self._crashed,
         )
 
     def _rules(self, host: str) -> Rules:
@@ -190,34 +204,7 @@ class Pipeline:
         delay = politeness.delay if own is None or own.delay is None else own.delay
         return Rules(per_host, delay)
 
-    def _load(self) -> None:
-        """The loader thread: the list, each page once, into the schedule."""
-        try:
-            with contextlib.closing(Seen()) as seen:
-                for entry in self._entries:
-                    if not self._enter(entry, seen):
-                        return
-            self._listed = True
-        except Exception as error:  # noqa: BLE001  raised again in the consumer's thread
-            self._fail(error)
-        finally:
-            self._schedule.finish()
-            self._primed.set()
-
-    def _enter(self, entry: Target | Failure, seen: Seen) -> bool:
-        """Schedule one list entry; False if nobody wants more."""
-        if not seen.add(entry.href if isinstance(entry, Target) else f"invalid {entry.url}"):
-            self.counters.duplicate += 1
-            return True
-        self.counters.total += 1
-        if self.counters.total >= PRIME_TARGETS:
-            self._primed.set()
-        if isinstance(entry, Target):
-            return self._schedule.add([entry])
-        failure = msgspec.structs.replace(entry, failed_at=now())
-        return self._outcomes.put([Outcome(entry.url, failure=failure)])
-
-    def _fetch_loop(self, slot: _FetchSlot) -> None:
+    def _fetch_loop(self, slot: FetchSlot) -> None:
         """A fetch thread: next target, fetch, hand on."""
         try:
             while (target := self._schedule.take()) is not None:
@@ -243,10 +230,21 @@ class Pipeline:
             if not self._pages.put(result):
                 self._fetcher.budget.release(len(result.body))
             return
-        if self._given_up or self._schedule.retry(target, result):
+        if self._given_up:
+            return
+        if self._schedule.retry(target, result):
+            self._outcomes.put([Attempt(target.id, result.attempts)])
             return
         self._schedule.done(target)
-        self._outcomes.put([Outcome(result.url, failure=result, status=result.status)])
+        self._outcomes.put([Outcome(result.url, failure=result, status=result.status, id=target.id)])
+
+    def _put(self, outcomes: list[Outcome]) -> bool:
+        return self._outcomes.put([*outcomes])
+
+    def _crashed(self, page: Page, number: int, failure: Failure) -> None:
+        """A page has cost a worker: known to the state before anything else may happen to it."""
+        if self._store is not None and self._store.is_durable:
+            self._store.crashed(page.id, number, failure)
 
     @property
     def _given_up(self) -> bool:
@@ -254,7 +252,7 @@ class Pipeline:
         return self._closed or self._error is not None or (self._stop_by or float("inf")) <= time.monotonic()
 
     def _deliver(self, outcomes: list[Outcome]) -> None:
-        self._outcomes.put(outcomes)
+        self._put(outcomes)
         self._fetcher.budget.release(sum(outcome.size for outcome in outcomes))
 
     def _mind_grace(self) -> None:
@@ -272,47 +270,12 @@ class Pipeline:
     def _abandon(self) -> None:
         """Give up all that is in flight."""
         self._schedule.stop()
+        self._supply.stop()
         self._fetcher.abort()
         self._fetcher.budget.lift()
         for page in self._pages.cancel():
             self._fetcher.budget.release(len(page.body))
         self._parser.abort()
-
-
-def _close_at_exit(pipeline: Pipeline) -> None:
-    """Close the pipeline when the program ends, however it is still referred to.
-
-    The interpreter joins all threads before it lets go of a generator that nobody finished, so its threads must be told
-    to end before. concurrent.futures has the same need and meets it in the same way; hooks run in reverse order.
-    """
-    reference = weakref.ref(pipeline)
-
-    def close() -> None:
-        living = reference()
-        if living is not None:
-            living.close()
-
-    register = getattr(threading, "_register_atexit", None)
-    if register is not None:
-        with contextlib.suppress(RuntimeError):  # the program is ending already
-            register(close)
-
-
-class _FetchSlot:
-    """How long one fetch thread was busy."""
-
-    def __init__(self) -> None:
-        self.since: float | None = None
-        self._before = 0.0
-
-    def stop(self) -> None:
-        if self.since is not None:
-            self._before += time.monotonic() - self.since
-            self.since = None
-
-    def seconds(self, now: float) -> float:
-        since = self.since
-        return self._before + (now - since if since is not None else 0.0)
 
 
 def _unexpected(error: BaseException) -> BaseException:

@@ -1,0 +1,81 @@
+"""Options that stand for settings keys, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What has no effect yet, so that nobody relies on it.
+TO_COME: Final = "(Accepted; takes effect in a coming version.)"
+
+#: Flags of `run` that stand for a settings key: flag, key, type and help.
+_SETTINGS_FLAGS: Final[tuple[tuple[str, str, Any, str], ...]] = (
+    ("--fetch-workers", "fetch.workers", click.INT, "Fetch threads (default: 5 a core)."),
+    ("--parse-workers", "parse.workers", click.INT, "Parse processes (default: 1 a core); 0 parses inline."),
+    ("--transport", "fetch.transport", click.Choice(["requests", "curl"]), "Only requests so far."),
+    (
+        "--engine",
+        "parse.engine",
+        click.Choice(["turbohtml", "beautifulsoup"]),
+        "The tree that fields are taken from (default: turbohtml).",
+    ),
+    ("--parser", "parse.parser", click.STRING, "FILE.py:FUNCTION or MODULE:FUNCTION that turns a page into records."),
+    ("--per-host", "politeness.per_host", click.INT, "Most requests at once to one host (default: 2)."),
+    (
+        "--delay",
+        "politeness.delay",
+        click.FLOAT,
+        "Seconds between the starts of two requests to one host (default: 0.2).",
+    ),
+    (
+        "--timeout",
+        "fetch.timeout",
+        click.FLOAT,
+        "Seconds for a whole exchange, from connect to the last byte (default: 30).",
+    ),
+    ("--retries", "fetch.retries", click.INT, "Further attempts after a failure that may pass (default: 2)."),
+    ("--format", "output.format", click.Choice(["jsonl", "csv", "parquet", "sqlite"]), "Only jsonl so far."),
+)
+
+#: Flags without a value: flag, key, value and help.
+_SWITCHES: Final[tuple[tuple[str, str, Any, str], ...]] = (
+    ("--no-robots", "politeness.robots", False, f"Do not ask for robots.txt. {TO_COME}"),
+    ("--allow-private", "fetch.allow_private", True, f"Also fetch from private addresses. {TO_COME}"),
+    ("--archive", "output.archive", True, "Keep requests and responses; comes with a later version."),
+)
+
+
+def _parameter(key: str) -> str:
+    return key.replace(".", "__")
+
+
+def settings_options(command: F) -> F:
+    """The options that every command with settings has."""
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Any setting, for example --set parse.timeout=5.",
+    )(command)
+    for flag, key, _, text in reversed(_SWITCHES):
+        command = click.option(flag, _parameter(key), is_flag=True, help=text)(command)
+    for flag, key, kind, text in reversed(_SETTINGS_FLAGS):
+        command = click.option(flag, _parameter(key), type=kind, help=text)(command)
+    return click.option("-s", "--settings", type=click.Path(), help="Settings file.")(command)
+
+
+def overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    """What the flags say, as dotted settings keys."""
+    from scraper.settings import parse_assignment
+
+    said = dict(parse_assignment(assignment) for assignment in flags.pop("assignments"))
+    for _, key, _, _ in _SETTINGS_FLAGS:
+        if flags[_parameter(key)] is not None:
+            said[key] = flags[_parameter(key)]
+    said.update({key: value for _, key, value, _ in _SWITCHES if flags[_parameter(key)]})
+    return said

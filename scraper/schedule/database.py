@@ -1,0 +1,151 @@
+"""The state's SQLite file: opened, made, and what SQLite says when it cannot go on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from scraper.errors import RunError, UsageError
+
+#: Counts up when the tables change, so that no other version of this package misreads them.
+VERSION: Final = 1
+
+#: KiB of SQLite's own cache. The key's index is hit at random places: what does not fit in here costs reading.
+CACHE: Final = 32 << 10
+
+#: Pages of 4 KiB in the log before it is worked into the file.
+CHECKPOINT: Final = 4000
+
+#: No index holds the state: one that did would make each change of it ten times as expensive. Pages in flight are
+#: pending; what has ended is found by the number of its row. `pass` tells which reading of a list last named the URL.
+_TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE urls (
+    id INTEGER PRIMARY KEY,
+    state INTEGER NOT NULL DEFAULT 0,       -- 0 pending, 1 ok, 2 empty, 3 failed
+    attempts INTEGER NOT NULL DEFAULT 0,
+    pass INTEGER NOT NULL,
+    key BLOB NOT NULL UNIQUE,               -- BLAKE2b-128 of the normalised URL
+    host TEXT NOT NULL,
+    url TEXT NOT NULL,                      -- as the list spells it
+    href TEXT,                              -- the normalised URL, where that is not the same
+    extras BLOB                             -- JSON: what else the list says, or why the entry is invalid
+);
+CREATE TABLE failures (
+    id INTEGER PRIMARY KEY,
+    error TEXT NOT NULL,
+    message TEXT NOT NULL,
+    status INTEGER,
+    attempts INTEGER NOT NULL,
+    final_url TEXT,
+    failed_at TEXT NOT NULL
+);
+CREATE TABLE crashes (
+    id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,                -- parse workers that the page has cost
+    error TEXT NOT NULL,
+    message TEXT NOT NULL,
+    status INTEGER,
+    final_url TEXT
+);
+"""
+
+
+def create(path: Path, about: bytes) -> None:
+    """Make a database with empty tables, all or nothing.
+
+    Only its owner may read it: it may hold credentials that a list gave.
+
+    Args:
+        path: of the file, which must not exist.
+        about: what the run is.
+
+    Raises:
+        RunError: there is no room for it.
+        UsageError: it cannot be made there.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with trouble(path), contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode=MEMORY")  # nothing to go back to: a half-made file is made anew
+            _fill(database)
+            database.execute("INSERT INTO meta VALUES ('about', ?)", (about,))
+        fresh.replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot write into {path.parent}: {error.strerror}; name another place with -o") from None
+
+
+def temporary() -> sqlite3.Connection:
+    """A database with empty tables that is gone when it is closed.
+
+    Raises:
+        RunError: there is no room for it.
+    """
+    with trouble(None):
+        database = _connect("")
+        database.execute("PRAGMA journal_mode=MEMORY")
+        _fill(database)
+    return database
+
+
+def open_(path: Path) -> sqlite3.Connection:
+    """The database of a former run.
+
+    Raises:
+        UsageError: it is damaged, or of another version.
+        RunError: the disk does not let it be read or written.
+    """
+    with trouble(path):
+        try:
+            database = _connect(path)
+            # Exclusive: no shared memory is needed then, which does not work on network file systems. One process at
+            # a time has the run anyway.
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version == VERSION:
+                # Opens it for writing: a place that cannot be written is told now, not in the middle.
+                database.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version={VERSION}; COMMIT")
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"{path} is damaged ({error}); --restart moves the run aside and begins anew") from None
+    if version != VERSION:
+        database.close()
+        raise UsageError(
+            f"{path} was not written by this version of scraper; finish the run with the one that began it, "
+            "or --restart to begin anew"
+        )
+    return database
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    # One connection for all threads; the store's lock sees to it that they take turns.
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    database.execute(f"PRAGMA cache_size=-{CACHE}")
+    return database
+
+
+def _fill(database: sqlite3.Connection) -> None:
+    database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={VERSION}; COMMIT")
+
+
+@contextlib.contextmanager
+def trouble(path: Path | None) -> Iterator[None]:
+    """What SQLite raises when the disk fails it, as one line.
+
+    Raises:
+        RunError: the disk is full, cannot be written, or fails.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        place = "the temporary list of URLs" if path is None else path
+        raise RunError(f"cannot write {place}: {error}; the same command goes on when that is mended") from None

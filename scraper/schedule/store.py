@@ -1,0 +1,335 @@
+"""Where every URL of a run stands: the one place that reads and writes the run's state.
+
+    list ──enter──► urls, pending ──pending──► schedule ──► fetch, parse ──► commit ──► ok, empty or failed
+
+Everything goes through one connection, in transactions that either happened or did not. A pending URL may be in
+flight: that is not stored, since after a restart it has to be asked for anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from scraper.counters import Counters
+from scraper.records import Failure, Outcome, Stamp, Target
+from scraper.schedule import database, rows
+
+#: Rows read at once where all are read, so that others get their turn between.
+CHUNK: Final = 1000
+
+_encode = msgspec.json.Encoder().encode
+_decode_counters = msgspec.json.Decoder(Counters).decode
+
+
+class Reading(Struct, frozen=True):
+    """A list that was read to its end.
+
+    Attributes:
+        stamp: what it looked like.
+        number: of the pass in which it was read.
+        duplicate: entries in it that named a page listed before.
+    """
+
+    stamp: Stamp
+    number: int
+    duplicate: int
+
+
+class Chunk(NamedTuple):
+    """Some of what is pending.
+
+    Attributes:
+        targets: to be fetched.
+        outcomes: URLs that end without being asked: invalid ones, and pages that have cost too many workers.
+        last: number of the last row looked at.
+    """
+
+    targets: list[Target]
+    outcomes: list[Outcome]
+    last: int
+
+
+class Store:
+    """The state of a run's URLs; for many threads, one at a time. A context manager.
+
+    Attributes:
+        lock: held while the state is read or written, and by the writer over a whole commit. It is there for I/O.
+        counters: what the state holds now.
+        fsync: whether a commit waits for the disk; if not, power loss may undo the last ones.
+        is_durable: whether it outlives the process; else it is a temporary file, and nothing is committed to it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        """Use `create`, `open` or `temporary`."""
+        self.lock = threading.RLock()  # guards everything below
+        self._database = connection
+        self._path = path
+        self.is_durable = path is not None
+        self.fsync = True
+        self.counters = Counters()
+        self._last = 0
+        self._passes: list[int] = []  # whose rows were named by the lists as they are now
+        self._duplicate_before = 0  # when the list being read was begun
+        self._closed = False
+
+    @classmethod
+    def create(cls, path: Path, about: bytes) -> Store:
+        """The state of a new run.
+
+        Args:
+            path: of the file, which must not exist.
+            about: what the run is, for `about` to give back.
+
+        Raises:
+            UsageError, RunError: it cannot be made.
+        """
+        database.create(path, about)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """The state that a former run left.
+
+        Raises:
+            UsageError: it is no such thing, or damaged.
+            RunError: the disk does not let it be read or written.
+        """
+        store = cls(database.open_(path), path)
+        with database.trouble(path):
+            store.counters = _decode_counters(store._get("counters") or b"{}")
+            (store._last,) = store._database.execute("SELECT ifnull(max(id), 0) FROM urls").fetchone()
+        return store
+
+    @classmethod
+    def temporary(cls) -> Store:
+        """A state that is gone when it is closed."""
+        return cls(database.temporary(), None)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with self.lock:
+            self._closed = True
+            with contextlib.suppress(sqlite3.Error):  # it tries to tidy its log up, on a full disk as well
+                self._database.close()
+
+    @property
+    def about(self) -> bytes:
+        """What the run is, as `create` was told."""
+        with self.lock, database.trouble(self._path):
+            return self._get("about") or b"{}"
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Committed length, in bytes, of each file that the run appends to."""
+        with self.lock, database.trouble(self._path):
+            return dict(msgspec.json.decode(self._get("lengths") or b"{}", type=dict[str, int]))
+
+    # Loading
+
+    def readings(self) -> dict[str, Reading]:
+        """Lists that were read to their end, by name."""
+        with self.lock, database.trouble(self._path):
+            return dict(msgspec.json.decode(self._get("readings") or b"{}", type=dict[str, Reading]))
+
+    def begin_loading(self) -> None:
+        """The lists are about to be gone through, from the first on."""
+        with self.lock:
+            with self._transaction(durable=False) as counters:
+                counters.duplicate = 0
+                self._put("listed", b"0")
+            self._passes = []
+
+    def begin_list(self) -> None:
+        """The entries of a list come next."""
+        with self.lock:
+            number = int(self._get("pass") or b"0") + 1
+            with self._transaction(durable=False):
+                self._put("pass", b"%d" % number)
+            self._passes.append(number)
+            self._duplicate_before = self.counters.duplicate
+
+    def end_list(self, name: str, stamp: Stamp) -> None:
+        """All entries of the list that was begun have come."""
+        with self.lock:
+            reading = Reading(stamp, self._passes[-1], self.counters.duplicate - self._duplicate_before)
+            with self._transaction(durable=False):
+                self._put("readings", _encode({**self.readings(), name: reading}))
+
+    def skip_list(self, name: str) -> None:
+        """A list is as it was when it was read to its end, so that its entries do not come again."""
+        with self.lock:
+            reading = self.readings()[name]
+            with self._transaction(durable=False) as counters:
+                counters.duplicate += reading.duplicate
+            self._passes.append(reading.number)
+
+    def enter(self, entries: list[Target | Failure]) -> None:
+        """Take list entries in, each URL once; those that are there already keep their state.
+
+        Raises:
+            RunError: they could not be stored.
+        """
+        with self.lock:
+            first, current = self._last + 1, self._passes[-1]
+            packed = [rows.entry_row(id_, current, entry) for id_, entry in enumerate(entries, first)]
+            with self._transaction(durable=False) as counters:
+                before = self._database.total_changes
+                self._database.executemany(rows.ENTER.format(passes=",".join(map(str, self._passes))), packed)
+                named = self._database.total_changes - before
+                (new,) = self._database.execute("SELECT count(*) FROM urls WHERE id >= ?", (first,)).fetchone()
+                counters.total += new
+                counters.duplicate += len(entries) - named
+            self._last += len(entries)
+
+    def end_loading(self) -> None:
+        """All lists were gone through to their end."""
+        with self.lock, self._transaction(durable=False):
+            self._put("listed", b"1")
+
+    @property
+    def is_listed(self) -> bool:
+        """All lists were gone through to their end."""
+        with self.lock, database.trouble(self._path):
+            return self._get("listed") == b"1"
+
+    def pending(self, after: int, most: int) -> Chunk:
+        """Up to `most` pending URLs, in the order of the list, from behind row `after` on.
+
+        Raises:
+            RunError: they could not be read.
+        """
+        with self.lock, database.trouble(self._path):
+            found = self._database.execute(rows.PENDING_ROWS, (after, most)).fetchall()
+            last = found[-1][0] if len(found) == most else self._last
+            crashes = self._database.execute(rows.CRASHES, (after, last)).fetchall()
+        crashed = {row[0]: row for row in crashes}
+        chunk = Chunk([], [], last)
+        for row in found:
+            entry = rows.entry(row, crashed.get(row[0]))
+            if isinstance(entry, Target):
+                chunk.targets.append(entry)
+            else:
+                chunk.outcomes.append(Outcome(entry.url, failure=entry, status=entry.status, id=row[0]))
+        return chunk
+
+    # Ends
+
+    def commit(
+        self, outcomes: list[Outcome], attempts: Mapping[int, int], lengths: Mapping[str, int], seconds: float
+    ) -> None:
+        """How some URLs ended, together with the lengths of the files that hold their records.
+
+        Args:
+            outcomes: of URLs that were pending.
+            attempts: of others, which will be asked for again.
+            lengths: bytes of each append file by now.
+            seconds: that the run has taken so far, in all its sessions.
+
+        Raises:
+            RunError: it could not be stored; then none of it was, or all of it.
+        """
+        with self.lock, self._transaction() as counters:
+            run = self._database.executemany
+            ended = run(
+                "UPDATE urls SET state=? WHERE id=? AND state=0", [(rows.state(each), each.id) for each in outcomes]
+            )
+            if outcomes and ended.rowcount != len(outcomes):
+                raise AssertionError(f"of {len(outcomes)} outcomes only {ended.rowcount} were of pending URLs")
+            failed = [rows.failure_row(each.id, each.failure) for each in outcomes if each.failure is not None]
+            run("INSERT OR REPLACE INTO failures VALUES (?,?,?,?,?,?,?)", failed)
+            run("UPDATE urls SET attempts=? WHERE id=?", [(number, id_) for id_, number in attempts.items()])
+            self._put("lengths", _encode(lengths))
+            for outcome in outcomes:
+                counters.add(outcome)
+            counters.seconds = seconds
+
+    def crashed(self, id_: int, number: int, failure: Failure) -> None:
+        """A page has cost `number` parse workers so far; `failure` is how it ends if it may cost no more.
+
+        Raises:
+            RunError: it could not be stored.
+        """
+        row = (id_, number, failure.error, rows.clean(failure.message), failure.status, failure.final_url)
+        with self.lock, self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO crashes VALUES (?,?,?,?,?,?)", row)
+
+    def failures(self) -> Iterator[Failure]:
+        """All failed URLs, in the order of the list."""
+        last = 0
+        while True:
+            with self.lock, database.trouble(self._path):
+                found = self._database.execute(rows.FAILURES, (last, CHUNK)).fetchall()
+            for row in found:
+                yield Failure(*row[1:])
+            if len(found) < CHUNK:
+                return
+            last = found[-1][0]
+
+    def retry(self, errors: Iterable[str] | None = None, statuses: Iterable[range] = ()) -> int:
+        """Failed URLs are pending again, with no attempts behind them; invalid ones stay as they are.
+
+        Args:
+            errors: of these kinds, or with one of `statuses`; None means all.
+            statuses: ranges of HTTP statuses.
+
+        Returns:
+            How many.
+
+        Raises:
+            RunError: it could not be stored; then nothing has changed.
+        """
+        where, parameters = rows.failures_where(errors, statuses)
+        with self.lock, self._transaction() as counters:
+            run = self._database.execute
+            groups = run(f"SELECT error, status, count(*) FROM failures WHERE {where} GROUP BY 1, 2", parameters)
+            for error, status, number in groups.fetchall():
+                counters.withdraw(error, status, number)
+            chosen = f"(SELECT id FROM failures WHERE {where})"
+            changed = run(f"UPDATE urls SET state=0, attempts=0 WHERE id IN {chosen}", parameters).rowcount
+            run(f"DELETE FROM crashes WHERE id IN {chosen}", parameters)
+            run(f"DELETE FROM failures WHERE {where}", parameters)
+        return changed
+
+    # Transactions
+
+    @contextlib.contextmanager
+    def _transaction(self, *, durable: bool = True) -> Iterator[Counters]:
+        """All or nothing; gives a copy of the counters, which become the counters if all went well.
+
+        What is not `durable` need not wait for the disk: a list can be read again.
+        """
+        run = self._database.execute
+        counters = self.counters.copy()
+        with database.trouble(self._path):
+            run(f"PRAGMA synchronous={'FULL' if durable and self.fsync else 'NORMAL'}")
+            run("BEGIN IMMEDIATE")
+            try:
+                yield counters
+                self._put("counters", _encode(counters))
+                run("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    run("ROLLBACK")
+                raise
+        self.counters = counters
+
+    def _get(self, name: str) -> bytes | None:
+        row = self._database.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _put(self, name: str, value: bytes) -> None:
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))
