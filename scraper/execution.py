@@ -209,9 +209,13 @@ class _Account:
         self._pipeline = pipeline
         self._writer = writer
         self._session = session
-        self._summary_due = self._failures_due = time.monotonic()
-        self._failures_due += FAILURES_EVERY
         self.final = Summary()
+        moment = time.monotonic()
+        self._summary_due, self._failures_due = moment + SUMMARY_EVERY, moment + FAILURES_EVERY
+        if session is not None:
+            # Before anything is committed: a summary that calls the run complete would else outlive what is new, if the
+            # process died between the last commit and the files that follow from it.
+            self._write_summary()
 
     def take(self, entries: list[Outcome | Attempt]) -> None:
         counters = self._pipeline.counters
@@ -222,7 +226,7 @@ class _Account:
         moment = time.monotonic()
         if self._session is not None and moment >= self._summary_due:
             self._summary_due = moment + SUMMARY_EVERY
-            rundir.write_summary(self._session.directory, self._summary(running=True).to_json())
+            self._write_summary()
             if moment >= self._failures_due:
                 self._write_failures()
                 now_ = time.monotonic()
@@ -235,12 +239,16 @@ class _Account:
         finally:
             self.final = self._summary(running=False)
             if self._session is not None:
-                self._write_failures()
+                self._write_failures(sync=self._session.store.fsync)
                 rundir.write_summary(self._session.directory, self.final.to_json())
 
-    def _write_failures(self) -> None:
+    def _write_failures(self, *, sync: bool = False) -> None:
         assert self._session is not None
-        write_failures(self._session.directory, self._session.store.failures())
+        write_failures(self._session.directory, self._session.store.failures(), sync=sync)
+
+    def _write_summary(self) -> None:
+        assert self._session is not None
+        rundir.write_summary(self._session.directory, self._summary(running=True).to_json())
 
     def _summary(self, *, running: bool) -> Summary:
         pipeline, session = self._pipeline, self._session

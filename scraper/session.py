@@ -162,7 +162,7 @@ class Session:
             summary = from_json((self.directory / SUMMARY).read_bytes())
             if summary.complete:
                 return summary
-        write_failures(self.directory, self.store.failures())
+        write_failures(self.directory, self.store.failures(), sync=True)
         summary = summarise(
             self.store.counters,
             busy={},

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from scraper.errors import RunError, UsageError
+from scraper.atomic import sync_directory
+from scraper.errors import RunError, ScraperError, UsageError
 
 #: Counts up when the tables change, so that no other version of this package misreads them.
 VERSION: Final = 1
@@ -77,6 +78,7 @@ def create(path: Path, about: bytes) -> None:
             _fill(database)
             database.execute("INSERT INTO meta VALUES ('about', ?)", (about,))
         fresh.replace(path)
+        sync_directory(path.parent)
     except OSError as error:
         raise UsageError(f"cannot write into {path.parent}: {error.strerror}; name another place with -o") from None
 
@@ -101,8 +103,9 @@ def open_(path: Path) -> sqlite3.Connection:
         UsageError: it is damaged, or of another version.
         RunError: the disk does not let it be read or written.
     """
-    with trouble(path):
-        try:
+    database = None
+    try:
+        with trouble(path, damaged=UsageError):
             database = _connect(path)
             # Exclusive: no shared memory is needed then, which does not work on network file systems. One process at
             # a time has the run anyway.
@@ -110,19 +113,17 @@ def open_(path: Path) -> sqlite3.Connection:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT}")
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version == VERSION:
-                # Opens it for writing: a place that cannot be written is told now, not in the middle.
-                database.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version={VERSION}; COMMIT")
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise UsageError(f"{path} is damaged ({error}); --restart moves the run aside and begins anew") from None
-    if version != VERSION:
-        database.close()
-        raise UsageError(
-            f"{path} was not written by this version of scraper; finish the run with the one that began it, "
-            "or --restart to begin anew"
-        )
+            if version != VERSION:
+                raise UsageError(
+                    f"{path} was not written by this version of scraper; finish the run with the one that began it, "
+                    "or --restart to begin anew"
+                )
+            # Opens it for writing: a place that cannot be written is told now, not in the middle.
+            database.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version={VERSION}; COMMIT")
+    except BaseException:
+        if database is not None:
+            database.close()
+        raise
     return database
 
 
@@ -138,14 +139,19 @@ def _fill(database: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def trouble(path: Path | None) -> Iterator[None]:
+def trouble(path: Path | None, damaged: type[ScraperError] = RunError) -> Iterator[None]:
     """What SQLite raises when the disk fails it, as one line.
 
     Raises:
         RunError: the disk is full, cannot be written, or fails.
+        damaged: what is there is no database, or broken.
     """
+    place = "the temporary list of URLs" if path is None else path
     try:
         yield
-    except sqlite3.OperationalError as error:
-        place = "the temporary list of URLs" if path is None else path
+    except sqlite3.DatabaseError as error:
+        if type(error) is sqlite3.DatabaseError:  # its subclasses say more than that the file is no good
+            raise damaged(f"{place} is damaged ({error}); --restart moves the run aside and begins anew") from None
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         raise RunError(f"cannot write {place}: {error}; the same command goes on when that is mended") from None

@@ -8,9 +8,7 @@ flight: that is not stored, since after a restart it has to be asked for anyway.
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,15 +16,15 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from scraper.counters import Counters
+from scraper.errors import UsageError
 from scraper.records import Failure, Outcome, Stamp, Target
 from scraper.schedule import database, rows
+from scraper.schedule.ledger import Ledger
 
 #: Rows read at once where all are read, so that others get their turn between.
 CHUNK: Final = 1000
 
 _encode = msgspec.json.Encoder().encode
-_decode_counters = msgspec.json.Decoder(Counters).decode
 
 
 class Reading(Struct, frozen=True):
@@ -57,28 +55,15 @@ class Chunk(NamedTuple):
     last: int
 
 
-class Store:
-    """The state of a run's URLs; for many threads, one at a time. A context manager.
-
-    Attributes:
-        lock: held while the state is read or written, and by the writer over a whole commit. It is there for I/O.
-        counters: what the state holds now.
-        fsync: whether a commit waits for the disk; if not, power loss may undo the last ones.
-        is_durable: whether it outlives the process; else it is a temporary file, and nothing is committed to it.
-    """
+class Store(Ledger):
+    """The state of a run's URLs; for many threads, one at a time. A context manager."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         """Use `create`, `open` or `temporary`."""
-        self.lock = threading.RLock()  # guards everything below
-        self._database = connection
-        self._path = path
-        self.is_durable = path is not None
-        self.fsync = True
-        self.counters = Counters()
+        super().__init__(connection, path)
         self._last = 0
         self._passes: list[int] = []  # whose rows were named by the lists as they are now
         self._duplicate_before = 0  # when the list being read was begun
-        self._closed = False
 
     @classmethod
     def create(cls, path: Path, about: bytes) -> Store:
@@ -103,9 +88,13 @@ class Store:
             RunError: the disk does not let it be read or written.
         """
         store = cls(database.open_(path), path)
-        with database.trouble(path):
-            store.counters = _decode_counters(store._get("counters") or b"{}")
-            (store._last,) = store._database.execute("SELECT ifnull(max(id), 0) FROM urls").fetchone()
+        try:
+            with database.trouble(path, damaged=UsageError):
+                store.recall()
+                (store._last,) = store._database.execute("SELECT ifnull(max(id), 0) FROM urls").fetchone()
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod
@@ -113,52 +102,27 @@ class Store:
         """A state that is gone when it is closed."""
         return cls(database.temporary(), None)
 
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; what was committed stays."""
-        with self.lock:
-            self._closed = True
-            with contextlib.suppress(sqlite3.Error):  # it tries to tidy its log up, on a full disk as well
-                self._database.close()
-
-    @property
-    def about(self) -> bytes:
-        """What the run is, as `create` was told."""
-        with self.lock, database.trouble(self._path):
-            return self._get("about") or b"{}"
-
-    @property
-    def lengths(self) -> dict[str, int]:
-        """Committed length, in bytes, of each file that the run appends to."""
-        with self.lock, database.trouble(self._path):
-            return dict(msgspec.json.decode(self._get("lengths") or b"{}", type=dict[str, int]))
-
     # Loading
 
     def readings(self) -> dict[str, Reading]:
         """Lists that were read to their end, by name."""
         with self.lock, database.trouble(self._path):
-            return dict(msgspec.json.decode(self._get("readings") or b"{}", type=dict[str, Reading]))
+            return dict(msgspec.json.decode(self.get("readings") or b"{}", type=dict[str, Reading]))
 
     def begin_loading(self) -> None:
         """The lists are about to be gone through, from the first on."""
         with self.lock:
-            with self._transaction(durable=False) as counters:
+            with self.transaction(durable=False) as counters:
                 counters.duplicate = 0
-                self._put("listed", b"0")
+                self.put("listed", b"0")
             self._passes = []
 
     def begin_list(self) -> None:
         """The entries of a list come next."""
         with self.lock:
-            number = int(self._get("pass") or b"0") + 1
-            with self._transaction(durable=False):
-                self._put("pass", b"%d" % number)
+            number = int(self.get("pass") or b"0") + 1
+            with self.transaction(durable=False):
+                self.put("pass", b"%d" % number)
             self._passes.append(number)
             self._duplicate_before = self.counters.duplicate
 
@@ -166,14 +130,14 @@ class Store:
         """All entries of the list that was begun have come."""
         with self.lock:
             reading = Reading(stamp, self._passes[-1], self.counters.duplicate - self._duplicate_before)
-            with self._transaction(durable=False):
-                self._put("readings", _encode({**self.readings(), name: reading}))
+            with self.transaction(durable=False):
+                self.put("readings", _encode({**self.readings(), name: reading}))
 
     def skip_list(self, name: str) -> None:
         """A list is as it was when it was read to its end, so that its entries do not come again."""
         with self.lock:
             reading = self.readings()[name]
-            with self._transaction(durable=False) as counters:
+            with self.transaction(durable=False) as counters:
                 counters.duplicate += reading.duplicate
             self._passes.append(reading.number)
 
@@ -186,7 +150,7 @@ class Store:
         with self.lock:
             first, current = self._last + 1, self._passes[-1]
             packed = [rows.entry_row(id_, current, entry) for id_, entry in enumerate(entries, first)]
-            with self._transaction(durable=False) as counters:
+            with self.transaction(durable=False) as counters:
                 before = self._database.total_changes
                 self._database.executemany(rows.ENTER.format(passes=",".join(map(str, self._passes))), packed)
                 named = self._database.total_changes - before
@@ -197,14 +161,14 @@ class Store:
 
     def end_loading(self) -> None:
         """All lists were gone through to their end."""
-        with self.lock, self._transaction(durable=False):
-            self._put("listed", b"1")
+        with self.lock, self.transaction(durable=False):
+            self.put("listed", b"1")
 
     @property
     def is_listed(self) -> bool:
         """All lists were gone through to their end."""
         with self.lock, database.trouble(self._path):
-            return self._get("listed") == b"1"
+            return self.get("listed") == b"1"
 
     def pending(self, after: int, most: int) -> Chunk:
         """Up to `most` pending URLs, in the order of the list, from behind row `after` on.
@@ -242,7 +206,7 @@ class Store:
         Raises:
             RunError: it could not be stored; then none of it was, or all of it.
         """
-        with self.lock, self._transaction() as counters:
+        with self.lock, self.transaction() as counters:
             run = self._database.executemany
             ended = run(
                 "UPDATE urls SET state=? WHERE id=? AND state=0", [(rows.state(each), each.id) for each in outcomes]
@@ -252,7 +216,7 @@ class Store:
             failed = [rows.failure_row(each.id, each.failure) for each in outcomes if each.failure is not None]
             run("INSERT OR REPLACE INTO failures VALUES (?,?,?,?,?,?,?)", failed)
             run("UPDATE urls SET attempts=? WHERE id=?", [(number, id_) for id_, number in attempts.items()])
-            self._put("lengths", _encode(lengths))
+            self.put("lengths", _encode(lengths))
             for outcome in outcomes:
                 counters.add(outcome)
             counters.seconds = seconds
@@ -264,7 +228,7 @@ class Store:
             RunError: it could not be stored.
         """
         row = (id_, number, failure.error, rows.clean(failure.message), failure.status, failure.final_url)
-        with self.lock, self._transaction():
+        with self.lock, self.transaction():
             self._database.execute("INSERT OR REPLACE INTO crashes VALUES (?,?,?,?,?,?)", row)
 
     def failures(self) -> Iterator[Failure]:
@@ -293,7 +257,7 @@ class Store:
             RunError: it could not be stored; then nothing has changed.
         """
         where, parameters = rows.failures_where(errors, statuses)
-        with self.lock, self._transaction() as counters:
+        with self.lock, self.transaction() as counters:
             run = self._database.execute
             groups = run(f"SELECT error, status, count(*) FROM failures WHERE {where} GROUP BY 1, 2", parameters)
             for error, status, number in groups.fetchall():
@@ -303,33 +267,3 @@ class Store:
             run(f"DELETE FROM crashes WHERE id IN {chosen}", parameters)
             run(f"DELETE FROM failures WHERE {where}", parameters)
         return changed
-
-    # Transactions
-
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool = True) -> Iterator[Counters]:
-        """All or nothing; gives a copy of the counters, which become the counters if all went well.
-
-        What is not `durable` need not wait for the disk: a list can be read again.
-        """
-        run = self._database.execute
-        counters = self.counters.copy()
-        with database.trouble(self._path):
-            run(f"PRAGMA synchronous={'FULL' if durable and self.fsync else 'NORMAL'}")
-            run("BEGIN IMMEDIATE")
-            try:
-                yield counters
-                self._put("counters", _encode(counters))
-                run("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    run("ROLLBACK")
-                raise
-        self.counters = counters
-
-    def _get(self, name: str) -> bytes | None:
-        row = self._database.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    def _put(self, name: str, value: bytes) -> None:
-        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))

@@ -6,6 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from scraper.atomic import sync_directory
 from scraper.errors import RunError, UsageError
 
 
@@ -32,6 +33,8 @@ class AppendFile:
         except OSError as error:
             failure = UsageError if committed == 0 else RunError
             raise failure(f"cannot write into {path.parent}: {error.strerror}") from None
+        if committed == 0:
+            sync_directory(path.parent)  # it may be new
         try:
             self._cut(path)
         except BaseException:

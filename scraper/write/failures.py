@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from scraper import atomic
 from scraper.errors import RunError
 from scraper.records import Failure
 
@@ -16,18 +17,14 @@ FAILURES: Final = "failures.jsonl"
 _encode = msgspec.json.Encoder().encode
 
 
-def write_failures(directory: Path, failures: Iterable[Failure]) -> None:
-    """Replace failures.jsonl: a reader sees the old one or the new one.
+def write_failures(directory: Path, failures: Iterable[Failure], *, sync: bool = False) -> None:
+    """Replace failures.jsonl: a reader sees the old one or the new one, with `sync` also after power loss.
 
     Raises:
         RunError: it cannot be written.
     """
-    temporary = directory / f"{FAILURES}.new"
     try:
-        with temporary.open("wb") as file:
-            for failure in failures:
-                file.write(failure_line(failure))
-        temporary.replace(directory / FAILURES)
+        atomic.replace(directory / FAILURES, map(failure_line, failures), sync=sync)
     except OSError as error:
         raise RunError(f"cannot write {directory / FAILURES}: {error.strerror}") from None
 

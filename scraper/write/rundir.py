@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
 
+from scraper import atomic
 from scraper.errors import RunError, UsageError
 from scraper.write.failures import FAILURES
 from scraper.write.writer import RECORDS
@@ -126,10 +127,8 @@ def write_summary(directory: Path, content: bytes) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    temporary = directory / f"{SUMMARY}.new"
     try:
-        temporary.write_bytes(content)
-        temporary.replace(directory / SUMMARY)
+        atomic.replace(directory / SUMMARY, [content])
     except OSError as error:
         raise RunError(f"cannot write {directory / SUMMARY}: {error.strerror}") from None
 

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
+from scraper.counters import Counters
 from scraper.records import Failure, Outcome
 from scraper.watch import progress
-from scraper.watch.counters import Counters
 from scraper.watch.progress import DRAW_EVERY, LINE_EVERY, WIDE, Bar, Lines, Load, Silent, choose
 
 

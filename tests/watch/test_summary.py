@@ -7,8 +7,8 @@ import json
 import msgspec
 import pytest
 
+from scraper.counters import Counters
 from scraper.records import Failure, Outcome
-from scraper.watch.counters import Counters
 from scraper.watch.summary import Summary, UrlCounts, binding_stage, from_json, summarise
 
 URL = "https://a.example/"
@@ -43,7 +43,8 @@ def test_counters(counters: Counters) -> None:
 def test_summary_keys(counters: Counters) -> None:
     """The keys that scripts rely on, with the numbers of the run."""
     busy = {"fetch": 0.90999, "parse": 1.2, "write": 0.0}
-    made = summarise(counters, seconds=12.3456, busy=busy, complete=False, output="output/x", sources=["a.yaml"])
+    counters.seconds = 12.3456
+    made = summarise(counters, busy=busy, complete=False, output="output/x", sources=["a.yaml"])
     assert json.loads(made.to_json()) == {
         "urls": {"total": 10, "ok": 3, "empty": 1, "failed": 4, "pending": 3, "duplicate": 3},
         "failures": {"http_error": 2, "parse_error": 1, "timeout": 1},
@@ -55,6 +56,8 @@ def test_summary_keys(counters: Counters) -> None:
         "busy": {"fetch": 0.91, "parse": 1.0, "write": 0.0},
         "bound_by": "parse",
         "complete": False,
+        "running": False,
+        "eta_seconds": None,
         "output": "output/x",
         "sources": ["a.yaml"],
         "fingerprint": "",
@@ -63,9 +66,18 @@ def test_summary_keys(counters: Counters) -> None:
     }
 
 
+def test_running(counters: Counters) -> None:
+    """A run that goes on has a rate of its own, and an end in sight, unless it stands still."""
+    counters.seconds = 100
+    made = summarise(counters, busy={}, complete=False, rate=0.5)
+    assert (made.running, made.eta_seconds, made.pages_per_second) == (True, 6.0, 0.1)
+    made = summarise(counters, busy={}, complete=False, rate=0)
+    assert (made.running, made.eta_seconds) == (True, None)
+
+
 def test_json_round_trip(counters: Counters) -> None:
     """What was written is read again; keys of a later version do no harm."""
-    made = summarise(counters, seconds=1, busy={"fetch": 0.5}, complete=True)
+    made = summarise(counters, busy={"fetch": 0.5}, complete=True)
     assert made.to_json().endswith(b"}\n")
     assert from_json(made.to_json()) == made
     assert from_json(b'{"records":5,"from_the_future":[1]}') == Summary(records=5)
@@ -80,7 +92,7 @@ def test_not_a_summary(content: bytes) -> None:
 
 def test_no_time_has_passed() -> None:
     """A run that never began has no rate."""
-    made = summarise(Counters(), seconds=0, busy={}, complete=True)
+    made = summarise(Counters(), busy={}, complete=True)
     assert made.pages_per_second == 0
     assert made.urls == UrlCounts()
 

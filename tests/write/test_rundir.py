@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import UsageError
-from scraper.write import rundir
-from scraper.write.rundir import SUMMARY, check, holds_run, is_complete, prepare, write_summary
+from scraper.write.rundir import STATE, SUMMARY, Hold, check, holds_run, prepare, write_summary
 
-FILES = ["records.jsonl", "failures.jsonl", SUMMARY]
+FILES = [STATE, "records.jsonl", "failures.jsonl", SUMMARY]
 
 
 @pytest.mark.parametrize("place", ["new", "new/deeper/still", "."])
 def test_free_places(tmp_path: Path, place: str) -> None:
     """A directory that does not exist is made, with those above it; an empty one is taken."""
-    check(tmp_path / place, restart=False)
+    check(tmp_path / place)
     assert list(tmp_path.iterdir()) == []
     prepare(tmp_path / place, restart=False).close()
     assert (tmp_path / place).is_dir()
@@ -33,20 +32,36 @@ def test_other_files_are_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_run_is_not_overwritten(tmp_path: Path, name: str) -> None:
-    """Whatever a run has left, the directory is refused with advice, and nothing is touched."""
+    """Whatever a run has left, a new one does not begin there, and nothing is touched."""
     (tmp_path / name).write_text("precious")
     assert holds_run(tmp_path)
-    for refuse in (check, prepare):
-        with pytest.raises(UsageError, match="--restart"):
-            refuse(tmp_path, restart=False)
+    with pytest.raises(UsageError, match="has just begun a run"):
+        prepare(tmp_path, restart=False)
     assert (tmp_path / name).read_text() == "precious"
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    """The second learns who holds it; when the first is done, it may have it."""
+    with Hold(tmp_path), pytest.raises(UsageError, match=f"in use by process {os.getpid()};"):
+        Hold(tmp_path)
+    (tmp_path / STATE).write_text("precious")
+    with Hold(tmp_path), pytest.raises(UsageError, match="in use"):
+        prepare(tmp_path, restart=True)
+    assert (tmp_path / STATE).read_text() == "precious"
+    Hold(tmp_path).close()
+
+
+def test_a_left_lock_file_locks_nothing(tmp_path: Path) -> None:
+    """It is the kernel's lock that counts, not what the file says."""
+    (tmp_path / "run.lock").write_text("1\n")
+    Hold(tmp_path).close()
 
 
 def test_restart_moves_the_run_aside(tmp_path: Path) -> None:
     """Under a dated name, a different one each time; never deleted."""
     directory = tmp_path / "books"
     for number in range(4):
-        check(directory, restart=True)
+        check(directory)
         prepare(directory, restart=True).close()
         assert [path.name for path in directory.iterdir()] == ["run.lock"]
         (directory / "records.jsonl").write_text(str(number))
@@ -66,16 +81,17 @@ def test_restart_of_nothing(tmp_path: Path) -> None:
 def test_a_file_is_no_directory(tmp_path: Path, below: str) -> None:
     """Nor does anything fit below one."""
     (tmp_path / "file").write_text("")
-    for refuse in (check, prepare):
+    place = Path(f"{tmp_path}/file{below}")
+    for refuse in (check, lambda directory: prepare(directory, restart=True)):
         with pytest.raises(UsageError, match="file is not a directory"):
-            refuse(Path(f"{tmp_path}/file{below}"), restart=True)
+            refuse(place)
 
 
 def test_name_that_is_too_long(tmp_path: Path) -> None:
     """The system's reason, in one line."""
-    for refuse in (check, prepare):
+    for refuse in (check, lambda directory: prepare(directory, restart=False)):
         with pytest.raises(UsageError, match="File name too long"):
-            refuse(tmp_path / ("x" * 300), restart=False)
+            refuse(tmp_path / ("x" * 300))
 
 
 def test_link_to_nowhere(tmp_path: Path) -> None:
@@ -90,28 +106,8 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
     with pytest.raises(UsageError, match="permission denied"):
-        check(tmp_path / "a" / "b", restart=False)
+        check(tmp_path / "a" / "b")
     assert asked == [(tmp_path, os.W_OK | os.X_OK)]
-
-
-@pytest.mark.parametrize(
-    ("content", "complete"),
-    [
-        (b'{"complete":true}', True),
-        (b'{"complete":false}', False),
-        (b"{}", False),
-        (b"[]", False),
-        (b"", False),
-        (b'{"complete":tr', False),
-        (b"\xff", False),
-        (None, False),
-    ],
-)
-def test_is_complete(tmp_path: Path, content: bytes | None, complete: bool) -> None:
-    """Only if its summary says so; a missing or broken one does not."""
-    if content is not None:
-        (tmp_path / SUMMARY).write_bytes(content)
-    assert is_complete(tmp_path) is complete
 
 
 def test_summary_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +120,7 @@ def test_summary_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monk
         seen.append((destination.read_bytes(), self.read_bytes()))
         return replace(self, destination)
 
-    monkeypatch.setattr(rundir.Path, "replace", look)
+    monkeypatch.setattr(Path, "replace", look)
     write_summary(tmp_path, b"new")
     assert seen == [(b"old", b"new")]
     assert [path.name for path in tmp_path.iterdir()] == [SUMMARY]

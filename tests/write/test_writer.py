@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,57 @@ import psutil
 import pytest
 
 from scraper.errors import RunError, UsageError
-from scraper.records import Failure, Outcome
-from scraper.write import StreamWriter, Writer, writer
-from scraper.write.writer import FAILURES, GROUP_PAGES, GROUP_SECONDS, RECORDS, failure_line
+from scraper.records import Attempt, Failure, Outcome
+from scraper.write import StreamWriter, Writer, appendfile, writer
+from scraper.write.writer import GROUP_BYTES, GROUP_PAGES, GROUP_SECONDS, RECORDS
 
 URL = "https://a.example/"
 
 
 def record(number: int, lines: int = 1) -> Outcome:
-    return Outcome(f"{URL}{number}", lines, b"".join(b'{"n":%d,"l":%d}\n' % (number, line) for line in range(lines)))
+    content = b"".join(b'{"n":%d,"l":%d}\n' % (number, line) for line in range(lines))
+    return Outcome(f"{URL}{number}", lines, content, id=number)
 
 
 def failed(number: int) -> Outcome:
-    return Outcome(f"{URL}{number}", failure=Failure(f"{URL}{number}", "timeout", "too slow"))
+    return Outcome(f"{URL}{number}", failure=Failure(f"{URL}{number}", "timeout", "too slow"), id=number)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
     content = path.read_bytes()
     assert content == b"" or content.endswith(b"\n")
     return [msgspec.json.decode(line) for line in content.splitlines()]
+
+
+class State:
+    """Remembers what was committed to it, and how large the file was at that moment."""
+
+    def __init__(self, directory: Path) -> None:
+        self.lock = threading.RLock()
+        self.lengths: dict[str, int] = {}
+        self.ended: list[int] = []
+        self.attempts: dict[int, int] = {}
+        self.commits: list[tuple[int, int]] = []
+        self.seconds = 0.0
+        self.broken = False
+        self._directory = directory
+
+    def commit(
+        self, outcomes: list[Outcome], attempts: Mapping[int, int], lengths: Mapping[str, int], seconds: float
+    ) -> None:
+        if self.broken:
+            raise RunError("cannot write the state")
+        self.lengths = dict(lengths)
+        self.ended += [outcome.id for outcome in outcomes]
+        self.attempts.update(attempts)
+        self.seconds = seconds
+        self.commits.append((lengths[RECORDS], (self._directory / RECORDS).stat().st_size))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    """An empty one."""
+    return State(tmp_path)
 
 
 class Clock:
@@ -62,77 +95,113 @@ def fsyncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_group_is_committed_by_number(tmp_path: Path, clock: Clock) -> None:
-    """Nothing is written until the group is full, then all of it."""
-    with Writer(tmp_path) as out:
+def test_group_is_committed_by_number(tmp_path: Path, state: State, clock: Clock) -> None:
+    """Nothing is written until the group is full, then all of it; the state learns the new length after that."""
+    with Writer(tmp_path, state) as out:
         out.add([record(number) for number in range(GROUP_PAGES - 1)])
-        assert rows(tmp_path / RECORDS) == []
-        out.add([record(GROUP_PAGES - 1), record(GROUP_PAGES)])
+        assert rows(tmp_path / RECORDS) == state.commits == []
+        out.add([record(GROUP_PAGES - 1), record(GROUP_PAGES)], 12.5)
         assert len(rows(tmp_path / RECORDS)) == GROUP_PAGES + 1
+        assert state.ended == list(range(GROUP_PAGES + 1))
+        assert state.seconds == 12.5
+    size = (tmp_path / RECORDS).stat().st_size
+    assert state.commits == [(size, size)]
 
 
-@pytest.mark.parametrize("by", ["tick", "add"])
-def test_group_is_committed_by_time(tmp_path: Path, clock: Clock, by: str) -> None:
-    """When its first outcome has waited long enough, whatever came after it."""
-    with Writer(tmp_path) as out:
-        out.tick()
-        out.add([record(1)])
+def test_group_is_committed_by_size(tmp_path: Path, state: State, clock: Clock) -> None:
+    """Few pages may hold a lot."""
+    with Writer(tmp_path, state) as out:
+        out.add([Outcome(URL, 1, b"x" * (GROUP_BYTES - 1) + b"\n", id=1)])
+        assert state.ended == [1]
+
+
+@pytest.mark.parametrize("first", [record(1), failed(1), Attempt(1, 1)])
+def test_group_is_committed_by_time(tmp_path: Path, state: State, clock: Clock, first: Outcome | Attempt) -> None:
+    """When its first entry has waited long enough, whatever it is and whatever came after it."""
+    with Writer(tmp_path, state) as out:
+        out.add([])
+        out.add([first])
         clock.now += GROUP_SECONDS * 0.75
         out.add([failed(2)])
-        out.tick()
-        assert rows(tmp_path / RECORDS) == rows(tmp_path / FAILURES) == []
+        assert state.commits == []
         clock.now += GROUP_SECONDS * 0.25
-        if by == "tick":
-            out.tick()
-        else:
-            out.add([])
-        assert len(rows(tmp_path / RECORDS)) == len(rows(tmp_path / FAILURES)) == 1
+        out.add([])
+        assert len(state.commits) == 1
+        assert 2 in state.ended
         clock.now += GROUP_SECONDS * 0.75
         out.add([record(3)])
-        out.tick()
-        assert len(rows(tmp_path / RECORDS)) == 1, "the next group's time begins with its first outcome"
+        out.add([])
+        assert len(state.commits) == 1, "the next group's time begins with its first entry"
 
 
-def test_close_commits_the_rest(tmp_path: Path, clock: Clock) -> None:
-    """And closes the files; closing again does no harm."""
+def test_attempts(tmp_path: Path, state: State) -> None:
+    """Of pages that will be asked again: the last number counts."""
+    with Writer(tmp_path, state) as out:
+        out.add([Attempt(1, 1), Attempt(2, 1), Attempt(1, 2)])
+    assert state.attempts == {1: 2, 2: 1}
+    assert state.ended == []
+
+
+def test_close_commits_the_rest(tmp_path: Path, state: State, clock: Clock) -> None:
+    """And closes the file; closing again does no harm."""
     before = psutil.Process().num_fds()
-    with Writer(tmp_path) as out:
+    with Writer(tmp_path, state) as out:
         out.add([record(1, 3), failed(2), record(3, 0)])
     out.close()
     assert rows(tmp_path / RECORDS) == [{"n": 1, "l": 0}, {"n": 1, "l": 1}, {"n": 1, "l": 2}]
-    assert [row["url"] for row in rows(tmp_path / FAILURES)] == [f"{URL}2"]
+    assert state.ended == [1, 2, 3]
     assert psutil.Process().num_fds() == before
 
 
-def test_committed_even_when_the_caller_fails(tmp_path: Path) -> None:
+def test_committed_even_when_the_caller_fails(tmp_path: Path, state: State) -> None:
     """Leaving by an exception keeps what was added."""
 
     def fail() -> None:
-        with Writer(tmp_path) as out:
+        with Writer(tmp_path, state) as out:
             out.add([record(1)])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert len(rows(tmp_path / RECORDS)) == 1
+    assert len(rows(tmp_path / RECORDS)) == len(state.ended) == 1
 
 
-def test_appends(tmp_path: Path) -> None:
-    """What is in the files stays."""
+def test_appends_to_what_was_committed(tmp_path: Path, state: State) -> None:
+    """What is behind that, a torn line of a killed process for one, goes."""
     for number in range(3):
-        with Writer(tmp_path) as out:
-            out.add([record(number), failed(number)])
-    assert [row["n"] for row in rows(tmp_path / RECORDS)] == [0, 1, 2]
-    assert len(rows(tmp_path / FAILURES)) == 3
+        with Writer(tmp_path, state) as out:
+            out.add([record(number)])
+        with (tmp_path / RECORDS).open("ab") as file:
+            file.write(b'{"n":99}\n{"n":')
+    with Writer(tmp_path, state):
+        assert [row["n"] for row in rows(tmp_path / RECORDS)] == [0, 1, 2]
+
+
+def test_shorter_than_committed(tmp_path: Path, state: State) -> None:
+    """Somebody has edited it: refused, and not touched."""
+    state.lengths = {RECORDS: 6}
+    (tmp_path / RECORDS).write_bytes(b"short")
+    with pytest.raises(UsageError, match="has 5 bytes, but 6 were committed"):
+        Writer(tmp_path, state)
+    assert (tmp_path / RECORDS).read_bytes() == b"short"
 
 
 @pytest.mark.parametrize(("fsync", "expected"), [(True, [14, 28]), (False, [])])
-def test_fsync_follows_the_lines(tmp_path: Path, fsyncs: list[int], fsync: bool, expected: list[int]) -> None:
-    """Once a group and file, after the flush, and only where there is something new; or never, if so asked."""
+def test_fsync_follows_the_lines(
+    tmp_path: Path, state: State, fsyncs: list[int], fsync: bool, expected: list[int]
+) -> None:
+    """Once a group, after the lines and before the state, and only where there are lines; or never, if so asked."""
     for _ in range(2):
-        with Writer(tmp_path, fsync=fsync) as out:
+        with Writer(tmp_path, state, fsync=fsync) as out:
+            fsyncs.clear()
             out.add([record(1), record(2, 0)])
-    assert fsyncs == expected
+            out.close()
+            assert fsyncs == expected[:1]
+            del expected[:1]
+    with Writer(tmp_path, state) as out:
+        fsyncs.clear()
+        out.add([failed(3)])
+    assert fsyncs == []
 
 
 @pytest.fixture
@@ -145,15 +214,15 @@ def hectic() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hectic")
-def test_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every line whole and once, a page's lines together, whoever adds them."""
+def test_many_threads(tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every line whole and once, a page's lines together, whoever adds them; the state never lags behind."""
     monkeypatch.setattr(writer, "GROUP_PAGES", 3)
-    with Writer(tmp_path, fsync=False) as out:
+    with Writer(tmp_path, state, fsync=False) as out:
 
         def add(first: int) -> None:
             for number in range(first, first + 300):
-                out.add([record(number, 3), failed(number)])
-                out.tick()
+                out.add([record(number, 3), failed(number + 10_000)])
+                out.add([])
 
         threads = [threading.Thread(target=add, args=(300 * place,)) for place in range(8)]
         for thread in threads:
@@ -163,53 +232,54 @@ def test_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(row["n"], row["l"]) for row in rows(tmp_path / RECORDS)]
     pages = [found[place : place + 3] for place in range(0, len(found), 3)]
     assert sorted(pages) == [[(number, line) for line in range(3)] for number in range(2400)]
-    assert len({row["url"] for row in rows(tmp_path / FAILURES)}) == 2400
+    assert sorted(state.ended) == [*range(2400), *range(10_000, 12_400)]
+    assert all(committed == size for committed, size in state.commits)
     assert out.seconds > 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("name", [RECORDS, FAILURES])
-@pytest.mark.parametrize("when", ["add", "tick", "close"])
-def test_full_disk(tmp_path: Path, clock: Clock, name: str, when: str) -> None:
-    """A `RunError` that says so, once, and no descriptor stays open; closing after that does no harm."""
-    (tmp_path / name).symlink_to("/dev/full")
+@pytest.mark.parametrize("when", ["add", "close"])
+@pytest.mark.parametrize("what", ["write", "half a write", "fsync", "state"])
+def test_full_disk(tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch, what: str, when: str) -> None:
+    """A `RunError` that says so, once; the state knows nothing of the group, and no half a line is seen."""
     before = psutil.Process().num_fds()
-    out = Writer(tmp_path)
-    out.add([record(1), failed(2)])
-    full = [record(number) for number in range(GROUP_PAGES)]
-    clock.now += GROUP_SECONDS if when == "tick" else 0
-    commit = {"add": lambda: out.add(full), "tick": out.tick, "close": out.close}[when]
-    with pytest.raises(RunError, match="No space left on device"):
-        commit()
+    out = Writer(tmp_path, state)
+    out.add([record(0)])
+    out._commit(0)
+    write = os.write
+
+    def full(descriptor: int, data: memoryview | None = None) -> int:
+        if data is not None and what == "half a write" and len(data) > 20:
+            return write(descriptor, data[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    state.broken = what == "state"
+    monkeypatch.setattr(appendfile.os, "fsync" if what == "fsync" else "write", write if what == "state" else full)
+
+    def end() -> None:
+        out.add([record(number) for number in range(1, GROUP_PAGES + (when == "add"))])
+        out.close()
+
+    with pytest.raises(RunError, match="cannot write the state" if what == "state" else "No space left on device"):
+        end()
+    monkeypatch.undo()
+    state.broken = False
+    out.add([record(5000)])
     out.close()
+    assert state.ended == [0]
+    assert len(rows(tmp_path / RECORDS)) == 1 or what == "state"
     assert psutil.Process().num_fds() == before
 
 
-@pytest.mark.parametrize("name", [RECORDS, FAILURES])
-def test_files_that_cannot_be_opened(tmp_path: Path, name: str) -> None:
-    """A `UsageError` that names the directory; nothing stays open."""
-    (tmp_path / name).mkdir()
+def test_file_that_cannot_be_opened(tmp_path: Path, state: State) -> None:
+    """A `UsageError` that names the directory, or a `RunError` where a run has begun; nothing stays open."""
+    (tmp_path / RECORDS).mkdir()
     before = psutil.Process().num_fds()
     with pytest.raises(UsageError, match=str(tmp_path)):
-        Writer(tmp_path)
+        Writer(tmp_path, state)
+    state.lengths = {RECORDS: 1}
+    with pytest.raises(RunError, match=str(tmp_path)):
+        Writer(tmp_path, state)
     assert psutil.Process().num_fds() == before
-
-
-def test_failure_line() -> None:
-    """Seven keys in this order, in UTF-8, whatever the texts hold."""
-    line = failure_line(
-        Failure(f"{URL}ü", "http_error", "a\nb\ud800", 503, 3, f"{URL}x", "2026-01-01T00:00:00.000Z", True)
-    )
-    assert line.count(b"\n") == 1
-    assert list(msgspec.json.decode(line).items()) == [
-        ("url", f"{URL}ü"),
-        ("error", "http_error"),
-        ("message", "a\nb\ufffd"),
-        ("status", 503),
-        ("attempts", 3),
-        ("final_url", f"{URL}x"),
-        ("failed_at", "2026-01-01T00:00:00.000Z"),
-    ]
 
 
 class Stream(io.BytesIO):
@@ -231,7 +301,6 @@ def test_stream_gets_records_at_once() -> None:
         out.add([record(1), failed(2), record(3, 2)])
         assert stream.getvalue().count(b"\n") == 3
         assert stream.flushes == 1
-        out.tick()
     assert not stream.closed
 
 
