@@ -194,7 +194,7 @@ def test_a_fired_deadline_is_a_timeout(error: BaseException) -> None:
 def test_own_verdicts_stand(timed_out: bool) -> None:
     """What this project refused keeps its kind and words, even when the deadline passed in the same moment."""
     verdict = Refused("body_too_large", "the body has 9 bytes")
-    assert name(verdict, timed_out=timed_out) == ("body_too_large", "the body has 9 bytes", False)
+    assert name(verdict, timed_out=timed_out)[:3] == ("body_too_large", "the body has 9 bytes", False)
 
 
 @pytest.mark.parametrize(
