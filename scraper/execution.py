@@ -213,9 +213,7 @@ class _Account:
         moment = time.monotonic()
         self._summary_due, self._failures_due = moment + SUMMARY_EVERY, moment + FAILURES_EVERY
         if session is not None:
-            # Before anything is committed: a summary that calls the run complete would else outlive what is new, if the
-            # process died between the last commit and the files that follow from it.
-            self._write_summary()
+            self._write_summary()  # at once: one that calls the run complete is true no more
 
     def take(self, entries: list[Outcome | Attempt]) -> None:
         counters = self._pipeline.counters

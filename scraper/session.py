@@ -17,7 +17,7 @@ from scraper.errors import UsageError
 from scraper.records import Stamp, now
 from scraper.schedule import Store
 from scraper.source import Lists
-from scraper.watch.summary import Summary, from_json, summarise
+from scraper.watch.summary import Summary, count, from_json, summarise
 from scraper.write import rundir, write_failures
 from scraper.write.rundir import STATE, SUMMARY
 
@@ -160,7 +160,9 @@ class Session:
         """
         with contextlib.suppress(OSError, msgspec.DecodeError):
             summary = from_json((self.directory / SUMMARY).read_bytes())
-            if summary.complete:
+            # It is written last, after failures.jsonl. One that counts otherwise is that of an earlier end: the run was
+            # extended or retried since, and the power failed before the new one was on the disk.
+            if summary.complete and summary.urls == count(self.store.counters):
                 return summary
         write_failures(self.directory, self.store.failures(), sync=True)
         summary = summarise(

@@ -34,7 +34,7 @@ CREATE TABLE urls (
     host TEXT NOT NULL,
     url TEXT NOT NULL,                      -- as the list spells it
     href TEXT,                              -- the normalised URL, where that is not the same
-    extras BLOB                             -- JSON: what else the list says, or why the entry is invalid
+    extras TEXT                             -- JSON: what else the list says, or why the entry is invalid
 );
 CREATE TABLE failures (
     id INTEGER PRIMARY KEY,

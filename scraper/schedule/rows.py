@@ -1,9 +1,14 @@
-"""How the state's rows are written and read."""
+"""How the state's rows are written and read: many at once, as JSON, by one statement.
+
+Python's sqlite3 lets go of the interpreter lock at each row that goes in or comes out, and has to get it back from
+threads that compute: 3,000 rows a second beside one such thread, where a single statement over a JSON array takes in
+120,000.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,17 +18,35 @@ from scraper.records import MOST_CRASHES, Failure, Outcome, Target
 
 PENDING, OK, EMPTY, FAILED = range(4)
 
-#: A URL that an earlier pass has left is taken over into this one; one that this pass has named already is not touched.
-ENTER: Final = """INSERT INTO urls (id, pass, key, host, url, href, extras) VALUES (?,?,?,?,?,?,?)
+#: ?1 first number, ?2 pass, ?3 keys one behind the other, ?4 array of [url, host, href, extras]. A URL that an earlier
+#: pass has left is taken over into this one; one that this pass has named already is not touched.
+ENTER: Final = """INSERT INTO urls (id, pass, key, url, host, href, extras)
+    SELECT ?1 + key, ?2, substr(?3, 16 * key + 1, 16), json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+        json_extract(value, '$[2]'), json_extract(value, '$[3]')
+    FROM json_each(?4) WHERE true
     ON CONFLICT (key) DO UPDATE SET pass=excluded.pass WHERE pass NOT IN ({passes})"""
 
-PENDING_ROWS: Final = """SELECT id, url, href, host, extras, attempts FROM urls
-    WHERE id > ? AND state=0 ORDER BY id LIMIT ?"""
+PENDING_ROWS: Final = """SELECT json_group_array(json_array(id, url, href, host, extras, attempts)) FROM
+    (SELECT * FROM urls WHERE id > ? AND state=0 ORDER BY id LIMIT ?)"""
 
 CRASHES: Final = "SELECT id, number, error, message, status, final_url FROM crashes WHERE id > ? AND id <= ?"
 
-FAILURES: Final = """SELECT f.id, u.url, f.error, f.message, f.status, f.attempts, f.final_url, f.failed_at
-    FROM failures f JOIN urls u ON u.id = f.id WHERE f.id > ? ORDER BY f.id LIMIT ?"""
+#: ?1 state, ?2 array of numbers.
+END: Final = "UPDATE urls SET state=?1 WHERE state=0 AND id IN (SELECT value FROM json_each(?2))"
+
+#: ?1 how many, ?2 array of numbers.
+ATTEMPTED: Final = "UPDATE urls SET attempts=?1 WHERE id IN (SELECT value FROM json_each(?2))"
+
+#: Array of rows as `failures` makes them.
+FAIL: Final = """INSERT OR REPLACE INTO failures
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+        json_extract(value, '$[6]')
+    FROM json_each(?)"""
+
+FAILURES: Final = """SELECT
+    json_group_array(json_array(id, url, error, message, status, attempts, final_url, failed_at)) FROM
+    (SELECT f.*, u.url FROM failures f JOIN urls u ON u.id = f.id WHERE f.id > ? ORDER BY f.id LIMIT ?)"""
 
 
 class Extras(Struct, frozen=True, omit_defaults=True):
@@ -44,24 +67,53 @@ def _key(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def entry_row(id_: int, current: int, listed: Target | Failure) -> tuple[Any, ...]:
-    """A list entry for `ENTER`."""
-    if isinstance(listed, Failure):
-        extras = _encode(Extras(invalid=clean(listed.message)))
-        return id_, current, _key(f"invalid {listed.url}"), "", clean(listed.url), None, extras
-    plain = listed.headers is None and listed.input is None and listed.authorization is None
-    return (
-        id_,
-        current,
-        _key(listed.href),
-        listed.host,
-        listed.url,
-        None if listed.href == listed.url else listed.href,
-        None if plain else _encode(Extras(listed.headers, listed.input, listed.authorization)),
-    )
+def entered(entries: list[Target | Failure]) -> tuple[bytes, str]:
+    """List entries for `ENTER`: keys, and what else there is to know of them."""
+    keys: list[bytes] = []
+    values: list[tuple[str, str, str | None, str | None]] = []
+    for listed in entries:
+        if isinstance(listed, Failure):
+            keys.append(_key(f"invalid {listed.url}"))
+            extras = Extras(invalid=clean(listed.message))
+            values.append((clean(listed.url), "", None, _encode(extras).decode()))
+            continue
+        keys.append(_key(listed.href))
+        plain = listed.headers is None and listed.input is None and listed.authorization is None
+        packed = None if plain else _encode(Extras(listed.headers, listed.input, listed.authorization)).decode()
+        href = None if listed.href == listed.url else listed.href
+        values.append((clean(listed.url), listed.host, href, packed))
+    return b"".join(keys), _encode(values).decode()
 
 
-def entry(row: tuple[Any, ...], crash: tuple[Any, ...] | None) -> Target | Failure:
+def ended(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, str]]:
+    """Ends of URLs for `END`."""
+    numbers: dict[int, list[int]] = {}
+    for outcome in outcomes:
+        state = FAILED if outcome.failure is not None else OK if outcome.records else EMPTY
+        numbers.setdefault(state, []).append(outcome.id)
+    return ((state, _encode(ids).decode()) for state, ids in numbers.items())
+
+
+def attempted(attempts: Mapping[int, int]) -> Iterator[tuple[int, str]]:
+    """Attempts, by the number of a URL, for `ATTEMPTED`."""
+    numbers: dict[int, list[int]] = {}
+    for id_, number in attempts.items():
+        numbers.setdefault(number, []).append(id_)
+    return ((number, _encode(ids).decode()) for number, ids in numbers.items())
+
+
+def failed(outcomes: Iterable[Outcome]) -> str:
+    """Failures among `outcomes` for `FAIL`."""
+    found = ((each.id, each.failure) for each in outcomes if each.failure is not None)
+    return _encode(
+        [
+            (id_, each.error, clean(each.message), each.status, each.attempts, _clean(each.final_url), each.failed_at)
+            for id_, each in found
+        ]
+    ).decode()
+
+
+def entry(row: Sequence[Any], crash: Sequence[Any] | None) -> Target | Failure:
     """What a row of `PENDING_ROWS`, with its row of `CRASHES` if there is one, stands for."""
     id_, url, href, host, packed, attempts = row
     extras = _NONE if packed is None else _decode_extras(packed)
@@ -77,23 +129,15 @@ def entry(row: tuple[Any, ...], crash: tuple[Any, ...] | None) -> Target | Failu
     )
 
 
-def state(outcome: Outcome) -> int:
-    """The state of a URL that ended so."""
-    if outcome.failure is not None:
-        return FAILED
-    return OK if outcome.records else EMPTY
-
-
-def failure_row(id_: int, failure: Failure) -> tuple[Any, ...]:
-    """A row of the table of failures."""
-    final_url = None if failure.final_url is None else clean(failure.final_url)
-    message = clean(failure.message)
-    return id_, failure.error, message, failure.status, failure.attempts, final_url, failure.failed_at
-
-
 def clean(text: str) -> str:
-    """The text without lone surrogates, which no UTF-8 file can hold."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """The text without lone surrogates, which no UTF-8 file can hold, and without NUL, at which SQLite's JSON ends."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean(text)
 
 
 def failures_where(errors: Iterable[str] | None, statuses: Iterable[range]) -> tuple[str, list[Any]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,7 @@ from scraper.schedule.ledger import Ledger
 CHUNK: Final = 1000
 
 _encode = msgspec.json.Encoder().encode
+_decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
 
 
 class Reading(Struct, frozen=True):
@@ -149,10 +150,11 @@ class Store(Ledger):
         """
         with self.lock:
             first, current = self._last + 1, self._passes[-1]
-            packed = [rows.entry_row(id_, current, entry) for id_, entry in enumerate(entries, first)]
+            keys, values = rows.entered(entries)
             with self.transaction(durable=False) as counters:
                 before = self._database.total_changes
-                self._database.executemany(rows.ENTER.format(passes=",".join(map(str, self._passes))), packed)
+                statement = rows.ENTER.format(passes=",".join(map(str, self._passes)))
+                self._database.execute(statement, (first, current, keys, values))
                 named = self._database.total_changes - before
                 (new,) = self._database.execute("SELECT count(*) FROM urls WHERE id >= ?", (first,)).fetchone()
                 counters.total += new
@@ -177,7 +179,7 @@ class Store(Ledger):
             RunError: they could not be read.
         """
         with self.lock, database.trouble(self._path):
-            found = self._database.execute(rows.PENDING_ROWS, (after, most)).fetchall()
+            found = self._rows(rows.PENDING_ROWS, (after, most))
             last = found[-1][0] if len(found) == most else self._last
             crashes = self._database.execute(rows.CRASHES, (after, last)).fetchall()
         crashed = {row[0]: row for row in crashes}
@@ -207,15 +209,13 @@ class Store(Ledger):
             RunError: it could not be stored; then none of it was, or all of it.
         """
         with self.lock, self.transaction() as counters:
-            run = self._database.executemany
-            ended = run(
-                "UPDATE urls SET state=? WHERE id=? AND state=0", [(rows.state(each), each.id) for each in outcomes]
-            )
-            if outcomes and ended.rowcount != len(outcomes):
-                raise AssertionError(f"of {len(outcomes)} outcomes only {ended.rowcount} were of pending URLs")
-            failed = [rows.failure_row(each.id, each.failure) for each in outcomes if each.failure is not None]
-            run("INSERT OR REPLACE INTO failures VALUES (?,?,?,?,?,?,?)", failed)
-            run("UPDATE urls SET attempts=? WHERE id=?", [(number, id_) for id_, number in attempts.items()])
+            run = self._database.execute
+            ended = sum(run(rows.END, parameters).rowcount for parameters in rows.ended(outcomes))
+            if ended != len(outcomes):
+                raise AssertionError(f"of {len(outcomes)} outcomes only {ended} were of pending URLs")
+            run(rows.FAIL, (rows.failed(outcomes),))
+            for parameters in rows.attempted(attempts):
+                run(rows.ATTEMPTED, parameters)
             self.put("lengths", _encode(lengths))
             for outcome in outcomes:
                 counters.add(outcome)
@@ -236,12 +236,17 @@ class Store(Ledger):
         last = 0
         while True:
             with self.lock, database.trouble(self._path):
-                found = self._database.execute(rows.FAILURES, (last, CHUNK)).fetchall()
+                found = self._rows(rows.FAILURES, (last, CHUNK))
             for row in found:
                 yield Failure(*row[1:])
             if len(found) < CHUNK:
                 return
             last = found[-1][0]
+
+    def _rows(self, statement: str, parameters: tuple[int, ...]) -> list[list[Any]]:
+        """Rows that a statement gives as one JSON array."""
+        (packed,) = self._database.execute(statement, parameters).fetchone()
+        return _decode_rows(packed)
 
     def retry(self, errors: Iterable[str] | None = None, statuses: Iterable[range] = ()) -> int:
         """Failed URLs are pending again, with no attempts behind them; invalid ones stay as they are.

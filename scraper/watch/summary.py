@@ -103,14 +103,7 @@ def summarise(
     """
     busy = {stage: round(min(share, 1.0), 3) for stage, share in busy.items()}
     return Summary(
-        urls=UrlCounts(
-            total=counters.total,
-            ok=counters.ok,
-            empty=counters.empty,
-            failed=counters.failed,
-            pending=counters.pending,
-            duplicate=counters.duplicate,
-        ),
+        urls=count(counters),
         failures=dict(sorted(counters.failures.items())),
         statuses={str(status): count for status, count in sorted(counters.statuses.items())},
         records=counters.records,
@@ -124,6 +117,11 @@ def summarise(
         eta_seconds=round(counters.pending / rate, 1) if rate else None,
         **about,
     )
+
+
+def count(counters: Counters) -> UrlCounts:
+    """The counts of URLs among `counters`."""
+    return UrlCounts(**{name: getattr(counters, name) for name in UrlCounts.__struct_fields__})
 
 
 def binding_stage(busy: dict[str, float]) -> str:

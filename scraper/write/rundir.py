@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from datetime import datetime
@@ -84,9 +85,9 @@ class Hold:
             holder = self._file.read(64).decode("ascii", "replace").strip() or "unknown"
             self._file.close()
             raise UsageError(f"{directory} is in use by process {holder}; wait for it, or name another place") from None
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n".encode())
-        self._file.flush()
+        with contextlib.suppress(OSError):  # a full disk, say: the number is only there to be told to others
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), f"{os.getpid()}\n".encode())
 
     def __enter__(self) -> Hold:
         return self
