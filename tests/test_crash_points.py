@@ -1,14 +1,15 @@
 """The promise, at every point where a run may die: each effect on its directory is a crash point, and none is left out.
 
 A run goes on with `Disk` between it and the file system. Before and after every effect (a write, which the system here
-always does in two parts; an fsync, a cut, a rename, an SQL statement) what a killed process would leave is kept, and
-beside it what a power cut would. Each is then resumed by the same command, and has to end as if nothing had happened.
+does in two parts; an fsync, a cut, a rename, an SQL statement) what a killed process would leave is kept, and beside it
+what a power cut would. Each is then resumed by the same command, and has to end as if nothing had happened.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import io
 import itertools
@@ -26,55 +27,30 @@ from typing import Any, NamedTuple
 import pytest
 import responses
 
-import scraper
+from scraper.cli import main
 from scraper.schedule import retry
 from scraper.write import writer
+from scraper.write.failures import FAILURES
+from scraper.write.rundir import STATE, SUMMARY
 from scraper.write.writer import RECORDS
 
 HOST = "https://crash.example"
-PLAIN = [f"/{i}" for i in range(20)]
+PLAIN = [f"/{i}" for i in range(22)]
 LISTED = [*PLAIN[:10], "/many", "/gone1", "/none", "/flaky", "/missing", "/down", *PLAIN[10:], "/gone2", "/more"]
 
 #: How many records each page gives; all others fail.
 GIVES = {**dict.fromkeys(PLAIN, 1), "/many": 3, "/more": 2, "/flaky": 1, "/none": 0}
 
-OPTIONS: dict[str, Any] = {
-    "settings": {"records": "li", "fields": {"name": {"css": "b", "required": True}}},
-    "parse_workers": 0,
-    "fetch_workers": 1,
-    "robots": False,
-    "delay": 0,
-    "retries": 1,
-}
+SETTINGS = """
+{records: li, fields: {name: {css: b, required: true}},
+ fetch: {workers: 1, retries: 1}, parse: {workers: 0}, politeness: {robots: false, delay: 0}}
+"""
 
 Files = dict[str, bytes]
 
 
-class Site:
-    """Answers for every page of the list."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def __call__(self, request: Any) -> tuple[int, dict[str, str], str]:
-        path = request.path_url
-        first = path not in self.calls
-        self.calls.append(path)
-        if path == "/down" or (path == "/flaky" and first):
-            return 503, {}, ""
-        if path == "/missing":
-            return 200, {}, "<li><b>fine</b><li>not so"
-        return (200, {}, f"<p>ü<ul>{f'<li><b>é {path}</b>' * GIVES[path]}") if path in GIVES else (404, {}, "")
-
-
 class State(NamedTuple):
-    """What a crash leaves.
-
-    Attributes:
-        label: when it came.
-        files: of the run.
-        committed: the records that were promised by then.
-    """
+    """What a crash leaves: its `files`, and those of the records that were `committed` by then."""
 
     label: str
     files: Files
@@ -82,241 +58,175 @@ class State(NamedTuple):
 
 
 class Disk:
-    """Stands between a run and its directory: keeps what a crash would leave at each point, or lets one effect fail.
+    """Stands between a run and its directory: keeps what a crash would leave at each point, or lets an effect fail.
 
-    Attributes:
-        points: how many there were.
-        states: the different ones among them, in order.
-        effects: their names.
-        failed: the one that failed, if that was asked for.
+    With `failing`, the name of an effect and its number, only what a crash after that would leave is kept, or nothing.
+    It fails before it has come to pass or, if `late`, after.
     """
 
-    def __init__(self, out: Path, *, failing: int | None = None, late: bool = False, keep: bool = True) -> None:
-        """Watch `out`; the effect of number `failing` fails, before it has come to pass or, if `late`, after."""
-        self.points = 0
+    def __init__(
+        self, out: Path, failing: tuple[str, int] | None = None, *, late: bool = False, keep: bool = True
+    ) -> None:
+        self.out = out
         self.states: dict[bytes, State] = {}
         self.effects: Counter[str] = Counter()
-        self.failed: str | None = None
-        self._out = out
-        self._failing = failing
-        self._late = late
-        self._keep = keep
+        self._failing, self._late, self._keep, self._keeps = failing, late, keep, failing is None
         # Held over each effect, so that what is kept is of one moment, whichever threads are at work.
         self._lock = threading.RLock()
-        self._open: dict[int, str] = {}
-        self._short: set[int] = set()
-        self._synced = self._committed = self._length()
+        self._halved = False
+        self._named = read(out)  # what a power cut leaves under each name
+        self._solid = set(self._named.values())  # contents that the disk has
+        self._synced = len(self._named.get(RECORDS, b""))
+        self._committed = 0  # SQLite tells, before anything can go wrong with it
 
     @contextlib.contextmanager
     def attached(self) -> Iterator[Disk]:
         """While this lasts, effects on the directory come by here."""
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("mkdir", "rename", "replace", "unlink"):
-                patch.setattr(os, name, self._on_path(name, getattr(os, name)))
-            for name in ("fsync", "ftruncate"):
-                patch.setattr(os, name, self._on_file(name, getattr(os, name)))
-            patch.setattr(os, "open", self._os_open(os.open))
-            patch.setattr(os, "close", self._os_close(os.close))
-            patch.setattr(os, "write", self.write(os.write))
-            patch.setattr(io, "open", self._io_open(io.open))
-            patch.setattr(sqlite3, "connect", self._connect(sqlite3.connect))
+
+            def divert(module: Any, name: str, way: Callable[..., Any]) -> None:
+                patch.setattr(module, name, functools.partial(way, getattr(module, name)))
+
+            for name in ("mkdir", "rename", "replace", "unlink", "open", "fsync", "ftruncate"):
+                divert(os, name, functools.partial(self._call, name))
+            divert(os, "write", self._write)
+            divert(io, "open", self._open)
+            divert(sqlite3, "connect", self._connect)
             yield self
 
-    def effect(self, name: str, act: Callable[[], Any], error: Exception, *, late: bool | None = None) -> Any:
+    def effect(self, name: str, act: Callable[[], Any], error: Exception, done: Callable[[], object] = int) -> Any:
         """Something that changes the directory, between two points."""
         with self._lock:
-            number = self.effects.total()
+            number = self.effects[name]
             self.effects[name] += 1
-            fails = number == self._failing
-            late = self._late if late is None else late
-            if fails:
-                self.failed = f"{number}: {name}"
-            if fails and not late:
+            fails = self._failing == (name, number)
+            self._keeps |= fails and self._keep
+            # What was opened has to be closed again, what cannot be closed is closed all the same, and SQLite takes
+            # back what it cannot commit.
+            if fails and (name.startswith(("open ", "SQL COMMIT")) or not (self._late or name == "SQL close")):
                 raise error
-            before, committed = self._point(f"{number}: before {name}"), self._committed
+            before, committed = self._point(f"before {name} {number}"), self._committed
             result = act()
-            after = self._point(f"{number}: after {name}")
-            if self._keep and " -- " in name:
-                self._torn(f"{number}: within {name}", before, after, committed)
+            done()
+            after = self._point(f"after {name} {number}")
+            if name.startswith("SQL "):
+                self._torn(f"within {name} {number}", before, after, committed)
             if fails:
+                del result  # a cursor that the traceback keeps would keep the file open
                 raise error
             return result
 
     def statement(self, database: sqlite3.Connection, sql: str, act: Callable[[], Any]) -> Any:
-        """SQL: an effect that SQLite has on the files behind Python's back."""
-        word = sql.split(maxsplit=1)[0].rstrip(";")
+        """SQL: its effect on the files comes behind Python's back."""
+
+        def done() -> None:
+            row = sqlite3.Connection.execute(database, "SELECT value FROM meta WHERE name='lengths'").fetchone()
+            self._committed = json.loads(row[0])[RECORDS] if row else self._committed
+            assert self._committed <= self._synced, "what the disk does not have was committed"
+
         error = sqlite3.OperationalError("disk I/O error" if self._late else "database or disk is full")
+        word = sql.split()[0]
+        return self.effect(f"SQL {word}", act, error, done if word == "COMMIT" else int)
 
-        def run() -> Any:
-            result = act()
-            if word == "COMMIT":
-                plain = sqlite3.Connection.execute
-                row = plain(database, "SELECT value FROM meta WHERE name='lengths'").fetchone()
-                self._committed = json.loads(row[0])[RECORDS] if row else 0
-                assert self._committed <= self._synced, "what is not on the disk was committed"
-            return result
+    def _name(self, target: Any) -> str | None:
+        """Of a path or an open file in the directory, which itself is `.`; None if it is elsewhere."""
+        here = [self.out, *(self.out.iterdir() if self.out.is_dir() and isinstance(target, int) else ())]
+        if isinstance(target, int):
+            found = os.fstat(target)
+            target = next((path for path in here if path.exists() and os.path.samestat(path.stat(), found)), "/")
+        path = Path(target)
+        return "." if path == self.out else path.name if path.parent == self.out else None
 
-        return self.effect(f"SQL -- {word}", run, error, late=True if word == "close" else None)
+    def _call(self, call: str, plain: Callable[..., Any], target: Any, *more: Any, **options: Any) -> Any:
+        """A function of `os`."""
+        name = self._name(target)
+        if name is None:
+            return plain(target, *more, **options)
 
-    def write(self, plain: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
-        """As `os.write` is allowed to be: at first it takes only half."""
+        def done() -> None:
+            if call == "fsync":
+                files = read(self.out)
+                self._solid.add(files[name])
+                self._named = files if name == "." else self._named
+                self._synced = len(files[name]) if name == RECORDS else self._synced
+            elif (call, name) == ("ftruncate", RECORDS):
+                self._synced = min(self._synced, *more)
 
-        def write(file: int, data: Any) -> int:
-            if file not in self._open:
-                return plain(file, data)
-            with self._lock:
-                part = memoryview(data)
-                if file not in self._short and len(part) > 1:
-                    self._short.add(file)
-                    part = part[: len(part) // 2]
-                else:
-                    self._short.discard(file)
-                name = f"write {self._open[file]}"
-                return int(self.effect(name, lambda: plain(file, part), self._error(file)))
-
-        return write
-
-    def opened(self, file: int, path: str) -> None:
-        """A file of the directory has this number from now on."""
-        self._open[file] = path
-        self._short.discard(file)
-
-    def closed(self, file: int) -> None:
-        """It means something else from now on."""
-        self._open.pop(file, None)
-
-    def _error(self, *_: object) -> OSError:
         number = errno.EIO if self._late else errno.ENOSPC
-        return OSError(number, os.strerror(number))
+        act = functools.partial(plain, target, *more, **options)
+        return self.effect(f"{call} {name}", act, OSError(number, os.strerror(number)), done)
 
-    def _name(self, path: Any) -> str | None:
-        """Of a path, within the directory; None if it is elsewhere."""
-        if not isinstance(path, (str, os.PathLike)):
-            return None
-        full = Path(path)
-        return full.name if self._out in (full, full.parent) else None
+    def _write(self, plain: Callable[..., int], file: int, data: Any) -> int:
+        """As `os.write` is allowed to be: of every two, the first takes but half."""
+        if self._name(file) is None:
+            return plain(file, data)
+        with self._lock:
+            self._halved = not self._halved and len(data) > 1
+            return int(self._call("write", plain, file, memoryview(data)[: len(data) // 2 if self._halved else None]))
 
-    def _on_path(self, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: Any, *more: Any, **options: Any) -> Any:
-            found = self._name(path)
-            if found is None:
-                return plain(path, *more, **options)
-            return self.effect(f"{name} {found}", lambda: plain(path, *more, **options), self._error())
+    def _open(self, plain: Callable[..., Any], path: Any, mode: str = "r", *more: Any, **options: Any) -> Any:
+        """Python's own files write by `os`."""
+        if not set(mode) & set("wa+") or self._name(path) is None:
+            return plain(path, mode, *more, **options)
+        file = _File(path, mode, opener=os.open)
+        return io.BufferedRandom(file) if "+" in mode else io.BufferedWriter(file)
 
-        return call
-
-    def _on_file(self, name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
-        def call(file: int, *more: Any) -> Any:
-            found = self._open.get(file)
-            if found is None:
-                return plain(file, *more)
-
-            def act() -> None:
-                plain(file, *more)
-                if found == RECORDS:
-                    self._synced = self._length() if name == "fsync" else min(self._synced, *more)
-
-            return self.effect(f"{name} {found}", act, self._error())
-
-        return call
-
-    def _os_open(self, plain: Callable[..., int]) -> Callable[..., int]:
-        def call(path: Any, *more: Any, **options: Any) -> int:
-            found = self._name(path)
-            if found is None:
-                return plain(path, *more, **options)
-            file = int(self.effect(f"open {found}", lambda: plain(path, *more, **options), self._error(), late=False))
-            self.opened(file, found)
-            return file
-
-        return call
-
-    def _os_close(self, plain: Callable[[int], None]) -> Callable[[int], None]:
-        def call(file: int) -> None:
-            self.closed(file)
-            plain(file)
-
-        return call
-
-    def _io_open(self, plain: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: Any, mode: str = "r", *more: Any, **options: Any) -> Any:
-            found = self._name(path)
-            if found is None or not set(mode) & set("wa+"):
-                return plain(path, mode, *more, **options)
-            assert "b" in mode
-            file = self.effect(f"open {found}", lambda: _Raw(path, mode), self._error(), late=False)
-            file.disk = self
-            self.opened(file.fileno(), found)
-            return io.BufferedRandom(file) if "+" in mode else io.BufferedWriter(file)
-
-        return call
-
-    def _connect(self, plain: Callable[..., sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
-        def call(path: Any, **options: Any) -> sqlite3.Connection:
-            if self._name(path) is None:
-                return plain(path, **options)
-            found = plain(path, factory=_Database, **options)
-            assert isinstance(found, _Database)
-            found.disk = self
-            return found
-
-        return call
-
-    def _length(self) -> int:
-        with contextlib.suppress(FileNotFoundError):
-            return (self._out / RECORDS).stat().st_size
-        return 0
+    def _connect(self, plain: Callable[..., Any], path: Any, **options: Any) -> Any:
+        database = plain(path, factory=_Database, **options)
+        database.disk = self
+        return database
 
     def _point(self, label: str) -> Files:
         """A crash may come now."""
-        if not self._keep:
+        if not self._keeps:
             return {}
-        self.points += 1
-        files = read(self._out)
-        self._add(label, files)
-        lost = len(files.get(RECORDS, b"")) - self._synced
-        if lost > 0:  # a power cut takes what the disk does not have, or leaves the length of it
-            kept = files[RECORDS][: self._synced]
-            self._add(f"{label}, power cut", {**files, RECORDS: kept})
-            self._add(f"{label}, power cut that leaves zeros", {**files, RECORDS: kept + bytes(lost)})
+        files = read(self.out)
+        self._add(label, files, self._committed)
+        for number, left in enumerate(self._power_cut(files)):
+            self._add(f"{label}, power cut {number}", left, self._committed)
         return files
+
+    def _power_cut(self, files: Files) -> Iterator[Files]:
+        """What else may be left then: what no fsync has confirmed may have come to pass, or not."""
+        records = files.get(RECORDS, b"")
+        if lost := len(records) - self._synced:
+            yield {**files, RECORDS: records[: self._synced]}
+            yield {**files, RECORDS: records[: self._synced] + bytes(lost)}
+        for name in files.keys() & {STATE, RECORDS, FAILURES, SUMMARY}:
+            if name not in self._named:
+                yield {other: files[other] for other in files if not other.startswith(name)}
+            elif name in (FAILURES, SUMMARY) and files[name] != self._named[name]:
+                yield {**files, name: self._named[name]}
+            if name in (FAILURES, SUMMARY) and files[name] not in self._solid:
+                yield {**files, name: b""}
 
     def _torn(self, label: str, before: Files, after: Files, committed: int) -> None:
         """Points within a statement: part of what SQLite has written."""
-        for name in before.keys() | after.keys():
-            old, new = before.get(name, b""), after.get(name, b"")
-            if old == new or not new:
-                continue
-            cuts = {len(old) + (len(new) - len(old)) * share // 4 for share in (1, 2, 3)} | {len(new) - 1}
-            if not name.endswith("-wal") or not new.startswith(old):
+        for name, new in after.items():
+            old = before.get(name, b"")
+            if name.endswith("-wal") and new.startswith(old):
+                cuts = {len(old) + (len(new) - len(old)) * share // 8 for share in range(1, 8)} | {len(new) - 1}
+            else:  # what the log says worked into the file, while the log is there
                 cuts = {len(new) // 3, len(new) // 2, len(new)}
-            for cut in sorted(cuts):
-                self.points += 1
+            for cut in cuts if new != old else ():
                 self._add(f"{label}, {cut} bytes of {name}", {**before, name: new[:cut] + old[cut:]}, committed)
 
-    def _add(self, label: str, files: Files, committed: int | None = None) -> None:
+    def _add(self, label: str, files: Files, committed: int) -> None:
         digest = hashlib.blake2b(digest_size=16)
         for name in sorted(files):
             digest.update(f"{name} {len(files[name])} ".encode() + files[name])
-        kept = files.get(RECORDS, b"")[: self._committed if committed is None else committed]
-        self.states.setdefault(digest.digest(), State(label, files, kept))
+        self.states.setdefault(digest.digest(), State(label, files, files.get(RECORDS, b"")[:committed]))
 
 
-class _Raw(io.FileIO):
+class _File(io.FileIO):
     """A file of the directory, under Python's buffer."""
 
-    disk: Disk
-
     def write(self, data: Any) -> int:
-        return self.disk.write(lambda _, part: super(_Raw, self).write(part))(self.fileno(), data)
+        return os.write(self.fileno(), data)
 
     def truncate(self, size: int | None = None) -> int:
-        return int(self.disk.effect("truncate", lambda: super(_Raw, self).truncate(size), OSError(errno.EIO, "I/O")))
-
-    def close(self) -> None:
-        if not self.closed:
-            self.disk.closed(self.fileno())
-        super().close()
+        os.ftruncate(self.fileno(), size or 0)
+        return size or 0
 
 
 class _Database(sqlite3.Connection):
@@ -331,13 +241,9 @@ class _Database(sqlite3.Connection):
         return self.disk.statement(self, sql, lambda: super(_Database, self).executemany(sql, *more))
 
     def executescript(self, script: str) -> Any:
-        """One statement after the other: a crash may come between them."""
-        statement = ""
-        for part in script.split(";"):
-            statement += f"{part};"
-            if statement.strip(" \n;") and sqlite3.complete_statement(statement):
-                self.execute(statement)
-                statement = ""
+        for sql in re.sub("--.*", "", script).split(";"):  # a crash may come between any two
+            if sql.strip():
+                self.execute(sql)
 
     def close(self) -> None:
         self.disk.statement(self, "close", super().close)
@@ -345,93 +251,84 @@ class _Database(sqlite3.Connection):
 
 def read(out: Path) -> Files:
     """All files of a directory, and `.` for itself."""
-    if not out.is_dir():
-        return {}
-    return {".": b"", **{path.name: path.read_bytes() for path in out.iterdir()}}
+    return {".": b"", **{path.name: path.read_bytes() for path in out.iterdir()}} if out.is_dir() else {}
 
 
-def put(out: Path, files: Files) -> None:
-    """The files as `read` gave them."""
-    if files:
-        out.mkdir(parents=True)
-    for name, content in files.items():
-        if name != ".":
-            (out / name).write_bytes(content)
+def urls_in(path: Path) -> Counter[str]:
+    """How many lines there are for each URL; all of them are whole."""
+    *lines, rest = path.read_bytes().split(b"\n")
+    assert rest == b""
+    return Counter(json.loads(line)["url"].removeprefix(HOST) for line in lines)
 
 
 class Runs:
-    """Runs of one list, each in a directory of its own."""
+    """Runs of one list by one command, each in a directory of its own."""
 
-    def __init__(self, folder: Path, mock: responses.RequestsMock) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._serial = itertools.count()
-        self._list = folder / "urls.yaml"
+        self.command = ["run", str(folder / "urls.yaml"), "-s", str(folder / "settings.yaml"), "--quiet", "-o"]
+        (folder / "settings.yaml").write_text(SETTINGS)
+        self.gives = dict(GIVES)
+        self.calls: list[str] = []
         self.write_list(LISTED)
-        self.site = Site()
-        mock.add_callback("GET", re.compile(HOST), callback=self.site, content_type="text/html; charset=utf-8")
+
+    def answer(self, request: Any) -> tuple[int, dict[str, str], str]:
+        """The website."""
+        path = request.path_url
+        self.calls.append(path)
+        if path not in self.gives or (path == "/flaky" and self.calls.count(path) == 1):
+            return {"/missing": 200, "/gone1": 404}.get(path, 503), {}, "<li><b>fine</b><li>not so"
+        return 200, {}, f"<p>ü<ul>{f'<li><b>é {path}</b>' * self.gives[path]}"
 
     def write_list(self, paths: list[str]) -> None:
         """The list: with an entry that is no URL, and one that names a page again."""
-        self.listed = paths
+        self._listed = paths
         entries = [*paths[:5], f"{paths[0]}#again", *paths[5:]]
-        self._list.write_text("".join(f"- {HOST}{path}\n" for path in entries) + "- nonsense\n")
+        lines = [f"- {HOST}{path}\n" for path in entries]
+        (self._folder / "urls.yaml").write_text("".join(lines) + "- nonsense\n")
 
     def new(self, files: Files) -> Path:
         """A directory with these files."""
         out = self._folder / str(next(self._serial))
-        put(out, files)
+        if files:
+            out.mkdir()
+        for name in files.keys() - {"."}:
+            (out / name).write_bytes(files[name])
         return out
 
-    def run(self, out: Path) -> None:
-        """The command."""
-        scraper.run(str(self._list), output=out, **OPTIONS)
-
-    def check(self, out: Path) -> None:
-        """The promise."""
-        records = Counter(row["url"].removeprefix(HOST) for row in rows(out / RECORDS))
-        failures = Counter(row["url"].removeprefix(HOST) for row in rows(out / "failures.jsonl"))
-        assert records == {path: GIVES[path] for path in self.listed if GIVES.get(path)}
-        failed = [path for path in self.listed if path not in GIVES]
-        assert failures == dict.fromkeys([*failed, "nonsense"], 1)
-        summary = json.loads((out / "summary.json").read_bytes())
-        assert summary["complete"] is True
-        assert summary["records"] == records.total()
-        assert summary["urls"] == {
-            "total": len(self.listed) + 1,
-            "ok": len(self.listed) - len(failed),
-            "empty": self.listed.count("/none"),
-            "failed": len(failed) + 1,
-            "pending": 0,
-            "duplicate": 1,
-        }
+    def check(self, out: Path, note: str = "", committed: bytes = b"") -> Files:
+        """The command keeps the promise."""
+        try:
+            assert main([*self.command, str(out)]) == 0
+            records, failures = urls_in(out / RECORDS), urls_in(out / FAILURES)
+            assert records == {path: self.gives[path] for path in self._listed if self.gives.get(path)}
+            failed = [path for path in self._listed if path not in self.gives]
+            assert failures == dict.fromkeys([*failed, "nonsense"], 1)
+            assert (out / RECORDS).read_bytes().startswith(committed)
+            summary = json.loads((out / SUMMARY).read_bytes())
+            assert (summary["complete"], summary["records"]) == (True, records.total())
+            urls, total = summary["urls"], len(self._listed) + 1
+            assert (urls["total"], urls["duplicate"], urls["pending"]) == (total, 1, 0)
+            assert (urls["ok"], urls["failed"]) == (total - failures.total(), failures.total())
+        except BaseException as error:
+            error.add_note(note)
+            raise
+        return read(out)
 
     def record(self, files: Files) -> Disk:
         """What crashes of the command would leave, begun over these files."""
-        out = self.new(files)
-        with Disk(out).attached() as disk:
-            self.run(out)
-        self.check(out)
+        with Disk(self.new(files)).attached() as disk:
+            self.check(disk.out)
         return disk
 
     def resume_all(self, disk: Disk) -> None:
         """Resume each of the crashes, and see that the promise is kept."""
+        assert disk.states
         for state in disk.states.values():
             out = self.new(state.files)
-            try:
-                self.run(out)
-                self.check(out)
-                assert (out / RECORDS).read_bytes().startswith(state.committed)
-            except BaseException as error:
-                error.add_note(f"after a crash at point {state.label}")
-                raise
+            self.check(out, f"crash {state.label}", state.committed)
             shutil.rmtree(out)
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    """Of a file of JSON lines, all of them whole."""
-    *lines, rest = path.read_bytes().split(b"\n")
-    assert rest == b""
-    return [json.loads(line) for line in lines]
 
 
 @pytest.fixture
@@ -440,11 +337,48 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setattr(writer, "GROUP_PAGES", 4)
     monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # what it is good for is known to `Disk`
     with responses.RequestsMock() as mock:
-        yield Runs(tmp_path, mock)
+        runs = Runs(tmp_path)
+        mock.add_callback("GET", re.compile(HOST), callback=runs.answer, content_type="text/html; charset=utf-8")
+        yield runs
 
 
 def test_new_run(runs: Runs) -> None:
-    """A run from its beginning to its end."""
+    """A run from its beginning to its end; nothing that it does to its directory goes unseen."""
     disk = runs.record({})
+    assert disk.effects[f"fsync {RECORDS}"] >= 7
+    assert disk.effects["SQL COMMIT"] >= disk.effects[f"fsync {RECORDS}"] + 5
+    runs.resume_all(disk)
+
+
+def test_longer_list(runs: Runs) -> None:
+    """A finished run goes on with what its list has more by now."""
+    files = runs.check(runs.new({}))
+    runs.write_list([*LISTED, "/22", "/gone3", "/23", "/24", "/25"])
+    runs.gives |= dict.fromkeys(("/22", "/23", "/24", "/25"), 1)
+    runs.resume_all(runs.record(files))
+
+
+def test_retry(runs: Runs) -> None:
+    """What failed is asked for again, and gives records now."""
+    files = runs.check(runs.new({}))
+    runs.gives |= {"/gone1": 1, "/gone2": 2, "/down": 1, "/missing": 1}
+    runs.command = ["retry", "--quiet"]
+    runs.resume_all(runs.record(files))
+
+
+def test_resumed_run(runs: Runs) -> None:
+    """A crash while what a crash left is put right."""
+    states = [*runs.record({}).states.values()]
+    for label in (f"replace {STATE}", f"write {RECORDS}", "within SQL COMMIT", "SQL close", f"replace {SUMMARY}"):
+        runs.resume_all(runs.record([state for state in states if label in state.label][-1].files))
+
+
+@pytest.mark.parametrize("effect", [f"write {RECORDS}", f"fsync {RECORDS}", "SQL COMMIT"])
+def test_crash_after_an_error(runs: Runs, effect: str) -> None:
+    """The disk fails a run, which then dies while it ends."""
+    disk = Disk(runs.new({}), (effect, 3 if effect.startswith("fsync") else 7))
+    with disk.attached():
+        assert main([*runs.command, str(disk.out)]) == 1
     runs.resume_all(disk)
