@@ -194,32 +194,33 @@ def until(holds: Callable[[], object], process: subprocess.Popen[bytes]) -> None
 
 
 class Storm:
-    """Kills of one run: while it starts, while it fetches, and while it ends."""
+    """Kills of one run, which gives `total` records: while it starts, while it fetches, and while it ends."""
 
-    def __init__(self, hosts: Hosts, run: Run, chance: random.Random, starting: float) -> None:
-        self._hosts, self._run, self._chance, self._starting = hosts, run, chance, starting
+    def __init__(self, hosts: Hosts, run: Run, chance: random.Random, total: int) -> None:
+        self._hosts, self._run, self._chance, self._total = hosts, run, chance, total
         self.struck: list[str] = []  # when, and how many records were there
-        self._finished = False
 
     def strike(self, when: str) -> bool:
         """Kill a session; False if it came to its end before."""
-        hosts = self._hosts
-        with self._run.session() as process:
+        hosts, run, early = self._hosts, self._run, self._chance.random() < 0.5
+        if when == "end" and run.written() == self._total:
+            when = "start"  # of a session that has nothing left to do, or next to nothing
+        with run.session() as process:
             with hosts.news:
                 asked, answered = hosts.asked.total(), hosts.answered
-            patience = self._chance.uniform(0, {"start": self._starting, "fetch": 2.0, "end": 0.6}[when])
+            patience = self._chance.uniform(0, {"start": 1.0, "fetch": 2.0, "end": 1.0 if early else 0.2}[when])
             if when == "fetch":
                 self._await(process, lambda: hosts.asked.total() > asked)
-            elif when == "end" and not self._finished:
+            elif when == "end":
                 self._await(process, lambda: hosts.answered > answered)
+                while not early and process.poll() is None and run.written() < self._total:
+                    psutil.wait_procs([], timeout=0.005)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                assert process.wait(patience) == 0, self._run.said()
-                assert when == "end"
-                self._finished = True
+                assert process.wait(patience) == 0, run.said()
                 return False
             process.kill()
             process.wait()
-        self.struck.append(f"{when} {self._run.written()}")
+        self.struck.append(f"{when} {run.written()}")
         return True
 
     def _await(self, process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
@@ -237,6 +238,8 @@ def test_storm(tmp_path: Path) -> None:
     # A session lives for a second of fetching on the average, and what it got in its last second is lost with it.
     with Hosts(FETCHERS * phases.count("fetch") / (2.5 * PAGES)) as hosts:
         urls = hosts.urls(PAGES)
+        kinds = {url: url.split("/")[3] for url in urls}
+        gives = {url: GIVES[kind] for url, kind in kinds.items() if kind in GIVES}
         again = [f"{url}#again" for url in urls[::10]]
         invalid = [f"nonsense {i}" for i in range(5)]
         listed = [*urls[: PAGES // 2], *invalid, *urls[PAGES // 2 :], *again]
@@ -244,7 +247,7 @@ def test_storm(tmp_path: Path) -> None:
         (tmp_path / "s.yaml").write_text("records: li\nfields: {name: {css: b, required: true}}\n")
         run = Run(tmp_path, "list.yaml", "-s", "s.yaml", *STORMY)
         began = time.monotonic()
-        storm = Storm(hosts, run, chance, starting=1.0)
+        storm = Storm(hosts, run, chance, sum(gives.values()))
         for when in phases:
             assert storm.strike(when)
             # Not of this session: the next one may have to begin beside what is left of it.
@@ -262,8 +265,6 @@ def test_storm(tmp_path: Path) -> None:
         assert hosts.asked == asked, "what is complete was fetched again"
 
     assert [left for session in range(run.sessions) for left in run.left(session + 1)] == []
-    kinds = {url: url.split("/")[3] for url in urls}
-    gives = {url: GIVES[kind] for url, kind in kinds.items() if kind in GIVES}
     records = Counter((row["url"], row["name"].split()[0]) for row in run.rows("records.jsonl"))
     assert records == {(url, f"/{url.split('/', 3)[3]}"): number for url, number in gives.items() if number}
     fails = {url: FAILS[kind] for url, kind in kinds.items() if kind in FAILS} | dict.fromkeys(invalid, "invalid_url")
