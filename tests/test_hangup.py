@@ -210,6 +210,21 @@ def test_terminal_is_closed_behind_the_back(gate: Gate, tmp_path: Path) -> None:
     assert (tmp_path / "status").read_text() == "0\n"
 
 
+@pytest.mark.xfail(strict=True, reason="to say that it drains is an error, which ends the run instead")
+def test_nobody_reads_what_is_said(gate: Gate, tmp_path: Path) -> None:
+    """As behind ``2>&1 | head``: the run drains all the same."""
+    run = Run(tmp_path, gate.urls)
+    with run.started() as process:
+        gate.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+        process.send_signal(signal.SIGTERM)
+        gate.open()
+        assert process.wait(30) == 143
+    run.drained(gate)
+    run.finish()
+
+
 #: Is in the middle of each page when the terminal goes, and then has something to say.
 TALKER: Final = """
 import os, sys, time
