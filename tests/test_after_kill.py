@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import pytest
 
 OPTIONS: Final = (
@@ -65,7 +64,7 @@ def until(holds: Callable[[], object], process: subprocess.Popen[str]) -> None:
     while not holds():
         assert process.poll() is None
         assert time.monotonic() < limit
-        psutil.wait_procs([], timeout=0.01)
+        time.sleep(0.01)
 
 
 def test_attempts_are_remembered(serve: Any, tmp_path: Path) -> None:
