@@ -112,7 +112,11 @@ class Hosts:
                 self.news.notify_all()
         await asyncio.sleep(self._latency * (5 if kind == "slow" else 1))
         status = {"gone": 404, "down": 503}.get(kind, 500 if kind == "flaky" and first else 200)
-        items = [f"<li><b>{path} {i}</b>" for i in range(GIVES.get(kind, 1))] + ["<li>no name"] * (kind == "half")
+        # Long records, so that it takes a moment to write them.
+        text = "text " * (20_000 if kind == "many" else 1)
+        items = [f"<li><b>{path} {i} {text}</b>" for i in range(GIVES.get(kind, 1))] + ["<li>no name"] * (
+            kind == "half"
+        )
         return status, f"<title>{path}</title><ul>{''.join(items)}</ul>".encode()
 
 
@@ -213,7 +217,7 @@ class Storm:
         with run.session() as process:
             with hosts.news:
                 asked, answered = hosts.asked.total(), hosts.answered
-            longest = {"start": 1.0, "fetch": 2.0, "write": 0.01, "end": 1.0 if early else 0.2}
+            longest = {"start": 1.0, "fetch": 2.0, "write": 0.003, "end": 1.0 if early else 0.2}
             patience = self._chance.uniform(0, longest[when])
             if when == "start":
                 pass
@@ -245,7 +249,7 @@ def test_storm(tmp_path: Path) -> None:
     """A run that is killed again and again, at any time, ends as one that was left alone."""
     chance = random.Random(SEED)
     ends = max(1, KILLS // 6)
-    phases = [("write", "fetch", "fetch", "start", "fetch")[i % 5] for i in range(KILLS - ends)]
+    phases = [("write", "fetch", "write", "start", "fetch")[i % 5] for i in range(KILLS - ends)]
     # A session lives for a second of fetching on the average, and what it got in its last second is lost with it.
     with Hosts(FETCHERS * (KILLS - phases.count("start")) / (2.5 * PAGES)) as hosts:
         urls = hosts.urls(PAGES)
