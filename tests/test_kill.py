@@ -223,9 +223,10 @@ class Storm:
                 pass
             elif when != "end":
                 self._await(process, lambda: hosts.asked.total() > asked)
-                before, limit = run.size(), time.monotonic() + 3
-                while when == "write" and run.size() <= before and time.monotonic() < limit:
-                    time.sleep(0.0005)
+                for _ in range((1 + early) * (when == "write")):
+                    before, limit = run.size(), time.monotonic() + 3
+                    while run.size() <= before and time.monotonic() < limit:
+                        time.sleep(0.0005)
             else:
                 self._await(process, lambda: hosts.answered > answered)
                 while not early and process.poll() is None and run.written() < self._total:
@@ -250,8 +251,8 @@ def test_storm(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     ends = max(1, KILLS // 6)
     phases = [("write", "fetch", "write", "start", "fetch")[i % 5] for i in range(KILLS - ends)]
-    # A session lives for a second of fetching on the average, and what it got in its last second is lost with it.
-    with Hosts(FETCHERS * (KILLS - phases.count("start")) / (2.5 * PAGES)) as hosts:
+    # Sessions live for a second or so, and most of what they got is lost: so that the kills last to the end.
+    with Hosts(FETCHERS * (KILLS - phases.count("start")) / (5 * PAGES)) as hosts:
         urls = hosts.urls(PAGES)
         kinds = {url: url.split("/")[3] for url in urls}
         gives = {url: GIVES[kind] for url, kind in kinds.items() if kind in GIVES}
