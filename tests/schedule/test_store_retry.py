@@ -1,0 +1,203 @@
+"""Failed URLs that are asked for again, and a disk that fails the state."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from scraper.errors import RunError
+from scraper.records import MOST_CRASHES, Failure, Outcome, Stamp, Target
+from scraper.schedule import Store
+
+MOST: Final = 1000
+
+#: Pages by a letter, and how they fail.
+ENDS: Final[dict[str, tuple[str, int | None]]] = {
+    "t": ("timeout", None),
+    "n": ("http_error", 404),
+    "m": ("http_error", 429),
+    "s": ("http_error", 500),
+    "v": ("http_error", 599),
+    "p": ("parse_error", 200),
+    "c": ("parse_crashed", 200),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """A run that has come to its end: a page that is ok, each of `ENDS`, and an invalid entry."""
+    with Store.create(path, b"{}") as new:
+        new.begin_loading()
+        new.begin_list()
+        urls = [f"https://a.example/{name}" for name in ("o", *ENDS)]
+        new.enter([Failure("x", "invalid_url", "no URL"), *(Target(url, url, "a.example") for url in urls)])
+        new.end_list("l", Stamp(0, 0, ""))
+        new.end_loading()
+        chunk = new.pending(0, MOST)
+        by_name = {each.url[-1]: each for each in chunk.targets}
+        for number in range(MOST_CRASHES):
+            new.crashed(by_name["c"].id, number + 1, Failure("", "parse_crashed", "gone", 200))
+        new.commit([], {each.id: 2 for each in chunk.targets}, {}, 0.5)
+        fails = [failed(by_name[name], *end) for name, end in ENDS.items()]
+        good = Outcome(by_name["o"].url, 1, status=200, size=10, id=by_name["o"].id)
+        new.commit([*chunk.outcomes, good, *fails], {}, {"records.jsonl": 5}, 1.0)
+        yield new
+
+
+def failed(target: Target, error: str, status: int | None) -> Outcome:
+    failure = Failure(target.url, error, "so it is", status, 3, target.url, "now")
+    return Outcome(target.url, failure=failure, status=status, id=target.id)
+
+
+def recount(store: Store) -> dict[str, Any]:
+    """The counters as the tables have them."""
+    run = store._database.execute
+    (total, ok, empty, lost) = run(
+        "SELECT count(*), sum(state IN (1, 2)), sum(state = 2), sum(state = 3) FROM urls"
+    ).fetchone()
+    failures = dict(run("SELECT error, count(*) FROM failures GROUP BY 1").fetchall())
+    return {"total": total, "ok": ok, "empty": empty, "failed": lost, "failures": failures}
+
+
+def counted(store: Store) -> dict[str, Any]:
+    counters = store.counters
+    return {name: getattr(counters, name) for name in ("total", "ok", "empty", "failed", "failures")}
+
+
+@pytest.mark.parametrize(
+    ("errors", "statuses", "again"),
+    [
+        (None, [], "tnmsvpc"),
+        (["timeout"], [], "t"),
+        (["http_error"], [], "nmsv"),
+        ([], [range(429, 430)], "m"),
+        ([], [range(500, 600)], "sv"),
+        (["timeout", "parse_error"], [range(404, 405), range(500, 501)], "tnsp"),
+        ([], [range(200, 300)], "pc"),
+        (["dns_error"], [range(300, 400)], ""),
+        (["invalid_url"], [range(100, 600)], "nmsvpc"),
+    ],
+)
+def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: list[range], again: str) -> None:
+    """Chosen failures are pending as if they had never been asked for; the others, and invalid entries, stay."""
+    assert store.retry(errors, statuses) == len(again)
+    stay = [name for name in ENDS if name not in again]
+    for session in range(2):
+        chunk = store.pending(0, MOST)
+        assert chunk.outcomes == []
+        found = [(each.url[-1], each.attempts, each.crashes) for each in chunk.targets]
+        assert found == [(name, 0, 0) for name in again]
+        assert [each.url[-1] for each in store.failures()] == ["x", *stay]
+        assert counted(store) == recount(store)
+        assert store.counters.pending == len(again)
+        assert store.counters.statuses.get(404, 0) == ("n" not in again)
+        assert store.counters.statuses[200] == 1 + ("p" not in again) + ("c" not in again)
+        assert (store.counters.records, store.lengths) == (1, {"records.jsonl": 5})
+        if session == 0:
+            store.close()
+            store = Store.open(path)
+    store.close()
+
+
+def test_retried_pages_end_anew(store: Store) -> None:
+    """Their new ends replace the old ones; one of several fails again in another way."""
+    store.retry()
+    targets = store.pending(0, MOST).targets
+    fine = [Outcome(each.url, 2, status=200, id=each.id) for each in targets[1:]]
+    store.commit([failed(targets[0], "dns_error", None), *fine], {}, {}, 2.0)
+    assert [each.error for each in store.failures()] == ["invalid_url", "dns_error"]
+    assert counted(store) == recount(store)
+    assert store.counters.statuses == {200: len(ENDS)}
+    assert store.retry() == 1
+
+
+def test_failures_by_the_thousand(path: Path) -> None:
+    """Read in parts, none is lost at their borders; others may use the state between."""
+    with Store.create(path, b"{}") as store:
+        store.begin_list()
+        store.enter([Failure(f"bad {number}", "invalid_url", "no URL") for number in range(2500)])
+        store.commit(store.pending(0, 3000).outcomes, {}, {}, 1.0)
+        told = []
+        for failure in store.failures():
+            told.append(failure.url)
+            assert len(store.pending(0, 1).targets) == 0
+    assert told == [f"bad {number}" for number in range(2500)]
+
+
+def fill_up(store: Store) -> None:
+    """Let the state's file have no room to grow."""
+    (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+    store._database.execute(f"PRAGMA max_page_count={pages}")
+
+
+def test_full_disk(store: Store, path: Path) -> None:
+    """One clear line, and nothing of what was to be stored is counted or there; with room again it goes on."""
+    before = store.counters.copy()
+    fill_up(store)
+    urls = [f"https://b.example/{number}" for number in range(3000)]
+    targets = [Target(url, url, "b.example") for url in urls]
+    with pytest.raises(RunError, match="full") as told:
+        store.enter(targets)
+    assert str(path) in str(told.value)
+    assert "\n" not in str(told.value)
+    assert store.counters == before
+    assert counted(store) == recount(store)
+    store._database.execute("PRAGMA max_page_count=1000000")
+    store.enter(targets)
+    assert store.counters.total == before.total + 3000
+    assert [each.url for each in store.pending(0, 5000).targets] == urls
+
+
+@pytest.mark.parametrize(("fsync", "expected"), [(True, 2), (False, 1)])
+def test_ends_wait_for_the_disk(store: Store, fsync: bool, expected: int) -> None:
+    """Outcomes and crashes do, unless nobody wants that; the list does not, since it can be read again."""
+    store.fsync = fsync
+    said: list[str] = []
+    store._database.set_trace_callback(said.append)
+
+    def level() -> int:
+        """FULL is 2, NORMAL is 1."""
+        (number,) = store._database.execute("PRAGMA synchronous").fetchone()
+        return int(number)
+
+    store.retry()
+    assert level() == expected
+    store.enter([Target("https://b.example/", "https://b.example/", "b.example")])
+    assert level() == 1
+    (one, *_) = store.pending(0, MOST).targets
+    store.crashed(one.id, 1, Failure(one.url, "parse_crashed", "gone"))
+    assert level() == expected
+    store.end_loading()
+    store.commit([Outcome(one.url, 1, id=one.id)], {}, {}, 1.0)
+    assert level() == expected
+    assert said.count("BEGIN IMMEDIATE") == said.count("COMMIT") == 5
+
+
+def test_temporary_state() -> None:
+    """It does all the same, and leaves no file."""
+    with Store.temporary() as store:
+        assert not store.is_durable
+        store.begin_loading()
+        store.begin_list()
+        store.enter([Target("https://a.example/", "https://a.example/", "a.example")] * 2)
+        (one,) = store.pending(0, MOST).targets
+        store.commit([Outcome(one.url, 1, id=one.id)], {}, {}, 1.0)
+        assert (store.counters.ok, store.counters.duplicate) == (1, 1)
+        assert store._database.execute("PRAGMA database_list").fetchall() == [(0, "main", "")]
+
+
+def test_closed_state(store: Store) -> None:
+    """Closing it twice is no error; using it then is one."""
+    store.close()
+    store.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.pending(0, 1)
