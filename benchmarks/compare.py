@@ -112,7 +112,7 @@ def _present(only: list[str] | None) -> list[Contestant]:
     """The selected contestants that are installed, in the order of CONTESTANTS; the others get one line each."""
     present = []
     for contestant in CONTESTANTS:
-        if only is not None and contestant.name not in only:
+        if contestant.named if only is None else contestant.name not in only:
             continue
         if missing := contestant.missing():
             print(f"skipped {contestant.label}: no module {missing[0]}; `{contestant.install}`", file=sys.stderr)

@@ -43,6 +43,7 @@ class Contestant:
     command: Callable[[Job], list[str]]
     records: str
     distribution: str  # whose version the table states
+    named: bool = False  # takes part only if --only names it
 
     def missing(self) -> list[str]:
         """The modules this contestant needs and this Python does not have."""
@@ -54,6 +55,12 @@ def _this(job: Job) -> list[str]:
     settings.write_text(OWN_SETTINGS)
     files = [str(job.source.yaml), "-o", str(job.folder / "run"), "-s", str(settings)]
     return [sys.executable, "-m", "scraper", "run", *files, *OWN_FLAGS]
+
+
+def _stateless(job: Job) -> list[str]:
+    command = _this(job)
+    command[command.index("-o") + 1] = "-"
+    return ["sh", "-c", 'exec "$@" > records.jsonl', "sh", *command]
 
 
 def _plain(job: Job) -> list[str]:
@@ -76,6 +83,16 @@ CONTESTANTS = (
         command=_this,
         records="run/records.jsonl",
         distribution="concurrent-scraper",
+    ),
+    Contestant(
+        name="stateless",
+        label="this tool, -o - (no state)",
+        modules=("requests", "turbohtml", "msgspec"),
+        install="pip install -e .",
+        command=_stateless,
+        records="records.jsonl",
+        distribution="concurrent-scraper",
+        named=True,
     ),
     Contestant(
         name="plain",

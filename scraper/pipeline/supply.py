@@ -1,11 +1,12 @@
 """The way of URLs into the schedule:
 
-    lists ──loader──► entries ──► store ──feeder──► schedule (a window of it)
-            thread    a batch              thread
+    lists ──loader──► batch ──keeper──► store ──feeder──► schedule (a window of it)
+            thread            thread            thread
 
-The feeder takes the batch over whenever the schedule has room, so a list that trickles in is fetched as it comes. With
-a durable store the loader itself enters full batches and reads on: the list's length is known soon, and what follows it
-in the list is not kept from its turn. Without one it waits, so that the list is read no further than it is used.
+The keeper takes the batch over whenever the schedule has room, so a list that trickles in is fetched as it comes. With
+a durable store it also takes each full batch, and the list is read on to its end: its length is known soon, and what
+follows in it is not kept from its turn. Without one the loader waits, so that the list is read no further than it is
+used. Reading needs the interpreter and storing does not: in two threads they go on at the same time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from scraper.counters import Counters
 from scraper.records import Failure, ListEnd, ListStart, Outcome, Stamp, Target, now
 from scraper.schedule import Schedule, Store
 
-#: Entries that are entered into the store at once, at most.
+#: Entries that are entered into the store at once, when they come fast; as many may wait meanwhile.
 BATCH: Final = 20_000
 
 #: Entries that wait for a store that is not durable.
@@ -76,16 +77,18 @@ class Supply:
         self._lock = threading.Lock()  # guards all that follows
         self._news = threading.Condition(self._lock)
         self._items: list[Item] = []
-        self._full = PRIME
-        self._over = False
-        self._hungry = False
-        self._entered = False
+        self._most = PRIME  # items that may wait
+        self._read_out = False  # the loader has ended
+        self._is_whole = lists is None  # it came to the end of the lists
+        self._hungry = False  # the feeder waits for more
+        self._fresh = False  # something was entered since the feeder looked
         self._stopped = False
         self._store: Store | None = None
         self.primed = threading.Event()
-        self.listed = False
+        self.listed = lists is None
         self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
-        self._feeder = threading.Thread(target=self._feed, name="feeder")
+        self._keeper = threading.Thread(target=self._guarded, args=(self._keep,), name="keeper")
+        self._feeder = threading.Thread(target=self._guarded, args=(self._feed,), name="feeder")
         self._known: Mapping[str, Stamp] = {}
 
     def start(self, known: Mapping[str, Stamp]) -> None:
@@ -96,7 +99,7 @@ class Supply:
         """
         self._known = known
         if self._lists is None:
-            self._over = self.listed = True
+            self._read_out = True
             self.primed.set()
         else:
             self._loader.start()
@@ -112,8 +115,9 @@ class Supply:
         self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
         with self._lock:
             self._store = store
-            self._full = BATCH if store.is_durable else AHEAD
+            self._most = 2 * BATCH if store.is_durable else AHEAD
             self._news.notify_all()
+        self._keeper.start()
         self._feeder.start()
 
     def stop(self) -> None:
@@ -124,23 +128,24 @@ class Supply:
 
     def join(self) -> None:
         """Wait for the threads, once stopped; not for an iterator of the user's, which nobody can interrupt."""
-        while self._feeder.is_alive():
+        while self._feeder.is_alive() or self._keeper.is_alive():
             self._feeder.join(0.1)  # in steps: a wait without end would not notice a signal
+            self._keeper.join(0.1)
         if self._loader.ident is not None:
             self._loader.join(1)
 
     def _load(self) -> None:
-        """The loader thread."""
+        """The loader thread; a daemon, since it may wait for an iterator of the user's."""
         try:
             for item in self._lists.read(self._known) if self._lists is not None else ():
                 if not self._take(item):
                     return
-            self.listed = True
+            self._is_whole = True
         except Exception as error:  # noqa: BLE001  raised again in the consumer's thread
             self._fail(error)
         finally:
             with self._lock:
-                self._over = True
+                self._read_out = True
                 self._news.notify_all()
             self.primed.set()
 
@@ -148,80 +153,90 @@ class Supply:
         """Put an item with the others; False if nobody wants more."""
         with self._lock:
             self._items.append(item)
-            if self._hungry:
+            if self._hungry or len(self._items) == BATCH:
                 self._news.notify_all()
-            if len(self._items) < self._full:
+            if len(self._items) < self._most:
                 return not self._stopped
             self.primed.set()
-            while not self._stopped and len(self._items) >= self._full and not self._is_durable:
+            while not self._stopped and len(self._items) >= self._most:
                 self._news.wait()
-            if self._stopped:
-                return False
-        self._enter()
-        return True
+            return not self._stopped
 
-    @property
-    def _is_durable(self) -> bool:
-        return self._store is not None and self._store.is_durable
-
-    def _enter(self) -> None:
-        """All that waits into the store, in order."""
-        store = self._store
-        assert store is not None
-        with store.lock:  # so that what was taken first is entered first
-            with self._lock:
-                items, self._items = self._items, []
-                self._entered = True
-                self._news.notify_all()
-            entries: list[Target | Failure] = []
-            for item in items:
-                if isinstance(item, (Target, Failure)):
-                    entries.append(item)
-                    continue
-                _into(store, entries)
-                entries = []
-                _mark(store, item)
-            _into(store, entries)
-            self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
-
-    def _feed(self) -> None:
-        """The feeder thread."""
+    def _guarded(self, work: Callable[[], object]) -> None:
         try:
-            if self._feed_all() and self._store is not None:
-                if self.listed and self._lists is not None:
-                    self._store.end_loading()
-                self._schedule.finish()
+            work()
         except Exception as error:  # noqa: BLE001  raised again in the consumer's thread
             self._fail(error)
 
-    def _feed_all(self) -> bool:
-        """Hand on all that is pending; False if nobody wants it."""
+    def _keep(self) -> None:
+        """The keeper thread."""
+        store = self._store
+        assert store is not None
+        while not self.listed:
+            with self._lock:
+                while not (self._stopped or self._is_due(durable=store.is_durable)):
+                    self._news.wait()
+                if self._stopped:
+                    return
+                items, self._items = self._items, []
+                read_out = self._read_out
+                self._news.notify_all()
+            _enter(store, items)
+            self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
+            if read_out:
+                if not self._is_whole:
+                    return
+                store.end_loading()
+            with self._lock:
+                self.listed = read_out
+                self._fresh = True
+                self._news.notify_all()
+
+    def _is_due(self, *, durable: bool) -> bool:
+        full = durable and len(self._items) >= BATCH
+        return self._read_out or full or (self._hungry and bool(self._items))
+
+    def _feed(self) -> None:
+        """The feeder thread."""
         store = self._store
         assert store is not None
         last = 0
         while not self._stopped:
             with self._lock:
-                was_all, self._entered = self._over and not self._items, False
+                was_all, self._fresh = self.listed, False
             chunk = store.pending(last, ROWS)
             last = chunk.last
             if chunk.outcomes and not self._deliver([_ended(outcome) for outcome in chunk.outcomes]):
-                return False
+                return
             if not self._schedule.add(chunk.targets):
-                return False
+                return
             if not chunk.targets and not chunk.outcomes:
                 if was_all:
-                    return True
+                    self._schedule.finish()
+                    return
                 self._wait()
-                self._enter()
-        return False
 
     def _wait(self) -> None:
-        """Wait for the loader."""
+        """Wait until more is entered."""
         with self._lock:
             self._hungry = True
-            while not (self._items or self._entered or self._over or self._stopped):
+            self._news.notify_all()
+            while not (self._fresh or self.listed or self._stopped):
                 self._news.wait()
             self._hungry = False
+
+
+def _enter(store: Store, items: list[Item]) -> None:
+    """Put items into the store, in order."""
+    entries: list[Target | Failure] = []
+    for item in items:
+        if isinstance(item, (Target, Failure)):
+            entries.append(item)
+            continue
+        _into(store, entries)
+        entries = []
+        _mark(store, item)
+    _into(store, entries)
 
 
 def _into(store: Store, entries: list[Target | Failure]) -> None:

@@ -89,10 +89,13 @@ def temporary() -> sqlite3.Connection:
     Raises:
         RunError: there is no room for it.
     """
-    with trouble(None):
+    with contextlib.ExitStack() as undo, trouble(None):
         database = _connect("")
+        undo.callback(database.close)
         database.execute("PRAGMA journal_mode=MEMORY")
+        database.execute(f"PRAGMA cache_size=-{CACHE}")
         _fill(database)
+        undo.pop_all()
     return database
 
 
@@ -103,10 +106,11 @@ def open_(path: Path) -> sqlite3.Connection:
         UsageError: it is damaged, or of another version.
         RunError: the disk does not let it be read or written.
     """
-    database = None
-    try:
+    with contextlib.ExitStack() as undo:
         with trouble(path, damaged=UsageError):
             database = _connect(path)
+            undo.callback(database.close)
+            database.execute(f"PRAGMA cache_size=-{CACHE}")
             # Exclusive: no shared memory is needed then, which does not work on network file systems. One process at
             # a time has the run anyway.
             database.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -120,18 +124,13 @@ def open_(path: Path) -> sqlite3.Connection:
                 )
             # Opens it for writing: a place that cannot be written is told now, not in the middle.
             database.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version={VERSION}; COMMIT")
-    except BaseException:
-        if database is not None:
-            database.close()
-        raise
+        undo.pop_all()
     return database
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
     # One connection for all threads; the store's lock sees to it that they take turns.
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    database.execute(f"PRAGMA cache_size=-{CACHE}")
-    return database
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
 def _fill(database: sqlite3.Connection) -> None:
