@@ -84,13 +84,12 @@ class Rig:
         """The next target's URL, fetched as soon as taken; waits for it, though not for ever."""
         watch = threading.Timer(LIMIT, self.schedule.stop)
         watch.start()
-        try:
-            one = self.schedule.take()
-            if one is not None:
-                self.schedule.done(one)
-            return None if one is None else one.url
-        finally:
-            watch.cancel()
+        one = self.schedule.take()
+        assert not watch.finished.is_set(), "neither a target nor the end came"
+        watch.cancel()
+        if one is not None:
+            self.schedule.done(one)
+        return None if one is None else one.url
 
     def take_all(self) -> list[str]:
         """All there are, until the schedule says that there will be no more."""
@@ -106,7 +105,10 @@ class Rig:
         joiner = threading.Thread(target=self.supply.join, daemon=True)
         joiner.start()
         joiner.join(LIMIT)
-        assert not joiner.is_alive(), f"still there: {running()}"
+        left = running() if joiner.is_alive() else None
+        with self.supply._news:  # so that a failing test does not keep the process from its end
+            self.supply._news.notify_all()
+        assert left is None, f"still there: {left}"
 
 
 def running() -> set[str]:

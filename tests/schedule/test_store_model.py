@@ -77,34 +77,31 @@ class StoreMachine(RuleBasedStateMachine):
 
     # Sessions
 
-    @rule()
-    def end_and_reopen(self) -> None:
+    @rule(kill=st.booleans(), unchanged=st.integers(0, 2))
+    def reopen(self, kill: bool, unchanged: int) -> None:
+        """The next session finds the files as they are at this instant, or as an orderly end leaves them."""
+        if kill:
+            self.sessions += 1
+            self.place = Path(shutil.copytree(self.place, self.folder / str(self.sessions)))
         self.store.close()
         self.store = Store.open(self.place / "state.db")
         self.load()
-
-    @rule()
-    def kill_and_reopen(self) -> None:
-        """The next session finds the files as they are at this instant."""
-        self.sessions += 1
-        self.place = Path(shutil.copytree(self.place, self.folder / str(self.sessions)))
-        self.store.close()
-        self.store = Store.open(self.place / "state.db")
-        self.load()
+        for _ in range(min(unchanged, len(self.ended))):
+            self.skip_list()
 
     # Lists
 
     @precondition(lambda self: self.reading is None)
-    @rule()
-    def begin_list(self) -> None:
+    @rule(batch=entries)
+    def begin_list(self, batch: list[tuple[int, int]]) -> None:
         """The list at this place has changed, or was never read to its end; so may have those behind it."""
         self.store.begin_list()
         self.reading = set(), self.counters.duplicate
         del self.ended[self.position :]
+        self.enter(batch)
 
-    @precondition(lambda self: self.reading is None and self.position < len(self.ended))
-    @rule()
     def skip_list(self) -> None:
+        """The list at this place is as it was, and so are those before it."""
         self.store.skip_list(f"list {self.position}")
         pages, duplicates = self.ended[self.position]
         self.named |= pages
@@ -146,7 +143,8 @@ class StoreMachine(RuleBasedStateMachine):
         """Some pages end, some others are to be asked for again; invalid entries end as the store says."""
         chunk = self.store.pending(0, MOST)
         outcomes = [each for each in chunk.outcomes if data.draw(st.booleans())]
-        ends = data.draw(st.lists(st.sampled_from([*ENDS, None]), max_size=len(chunk.targets)))
+        number = len(chunk.targets)
+        ends = data.draw(st.lists(st.sampled_from([*ENDS, None]), min_size=(number + 1) // 2, max_size=number))
         attempts: dict[int, int] = {}
         for target, end in zip(chunk.targets, ends, strict=False):
             page = self.page(target.url)
@@ -236,5 +234,5 @@ def outcome(target: Target, what: int | str, status: int | None) -> Outcome:
 
 TestStoreModel = StoreMachine.TestCase
 TestStoreModel.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

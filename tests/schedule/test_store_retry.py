@@ -18,8 +18,10 @@ MOST: Final = 1000
 #: Pages by a letter, and how they fail.
 ENDS: Final[dict[str, tuple[str, int | None]]] = {
     "t": ("timeout", None),
+    "u": ("timeout", None),
     "n": ("http_error", 404),
     "m": ("http_error", 429),
+    "l": ("http_error", 430),
     "s": ("http_error", 500),
     "v": ("http_error", 599),
     "p": ("parse_error", 200),
@@ -34,11 +36,11 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    """A run that has come to its end: a page that is ok, each of `ENDS`, and an invalid entry."""
+    """A run that has come to its end: an invalid entry, a page that is ok, one that is empty, and each of `ENDS`."""
     with Store.create(path, b"{}") as new:
         new.begin_loading()
         new.begin_list()
-        urls = [f"https://a.example/{name}" for name in ("o", *ENDS)]
+        urls = [f"https://a.example/{name}" for name in ("o", "e", *ENDS)]
         new.enter([Failure("x", "invalid_url", "no URL"), *(Target(url, url, "a.example") for url in urls)])
         new.end_list("l", Stamp(0, 0, ""))
         new.end_loading()
@@ -48,8 +50,8 @@ def store(path: Path) -> Iterator[Store]:
             new.crashed(by_name["c"].id, number + 1, Failure("", "parse_crashed", "gone", 200))
         new.commit([], {each.id: 2 for each in chunk.targets}, {}, 0.5)
         fails = [failed(by_name[name], *end) for name, end in ENDS.items()]
-        good = Outcome(by_name["o"].url, 1, status=200, size=10, id=by_name["o"].id)
-        new.commit([*chunk.outcomes, good, *fails], {}, {"records.jsonl": 5}, 1.0)
+        good = [Outcome(by_name[name].url, name == "o", status=200, id=by_name[name].id) for name in "oe"]
+        new.commit([*chunk.outcomes, *good, *fails], {}, {"records.jsonl": 5}, 1.0)
         yield new
 
 
@@ -76,15 +78,15 @@ def counted(store: Store) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("errors", "statuses", "again"),
     [
-        (None, [], "tnmsvpc"),
-        (["timeout"], [], "t"),
-        (["http_error"], [], "nmsv"),
+        (None, [], "tunmlsvpc"),
+        (["timeout"], [], "tu"),
+        (["http_error"], [], "nmlsv"),
         ([], [range(429, 430)], "m"),
         ([], [range(500, 600)], "sv"),
-        (["timeout", "parse_error"], [range(404, 405), range(500, 501)], "tnsp"),
+        (["timeout", "parse_error"], [range(404, 405), range(500, 501)], "tunsp"),
         ([], [range(200, 300)], "pc"),
         (["dns_error"], [range(300, 400)], ""),
-        (["invalid_url"], [range(100, 600)], "nmsvpc"),
+        (["invalid_url"], [range(100, 600)], "nmlsvpc"),
     ],
 )
 def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: list[range], again: str) -> None:
@@ -100,7 +102,7 @@ def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: lis
         assert counted(store) == recount(store)
         assert store.counters.pending == len(again)
         assert store.counters.statuses.get(404, 0) == ("n" not in again)
-        assert store.counters.statuses[200] == 1 + ("p" not in again) + ("c" not in again)
+        assert store.counters.statuses[200] == 2 + ("p" not in again) + ("c" not in again)
         assert (store.counters.records, store.lengths) == (1, {"records.jsonl": 5})
         if session == 0:
             store.close()
@@ -116,7 +118,7 @@ def test_retried_pages_end_anew(store: Store) -> None:
     store.commit([failed(targets[0], "dns_error", None), *fine], {}, {}, 2.0)
     assert [each.error for each in store.failures()] == ["invalid_url", "dns_error"]
     assert counted(store) == recount(store)
-    assert store.counters.statuses == {200: len(ENDS)}
+    assert store.counters.statuses == {200: 1 + len(ENDS)}
     assert store.retry() == 1
 
 
@@ -155,6 +157,30 @@ def test_full_disk(store: Store, path: Path) -> None:
     store.enter(targets)
     assert store.counters.total == before.total + 3000
     assert [each.url for each in store.pending(0, 5000).targets] == urls
+
+
+def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of its statements the disk refuses: all is as it was, also what this process believes."""
+    store.retry()
+    before = store.counters.copy()
+    targets = store.pending(0, MOST).targets
+    put = store.put
+
+    def refuse(name: str, value: bytes) -> None:
+        if name == "counters":
+            raise sqlite3.OperationalError("disk I/O error")
+        put(name, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "put", refuse)
+        with pytest.raises(RunError, match="disk I/O error"):
+            store.commit([failed(targets[0], "timeout", None)], {targets[1].id: 7}, {"records.jsonl": 99}, 9.0)
+        with pytest.raises(RunError, match="disk I/O error"):
+            store.retry()
+    assert store.counters == before
+    assert counted(store) == recount(store)
+    assert store.lengths == {"records.jsonl": 5}
+    assert store.pending(0, MOST).targets == targets
 
 
 @pytest.mark.parametrize(("fsync", "expected"), [(True, 2), (False, 1)])
