@@ -168,18 +168,19 @@ def _stream(job: Job, watcher: Watcher) -> Summary:
 def _run(job: Job, watcher: Watcher, open_session: Callable[[], Session], *, fsync: bool, **loaded: Any) -> Result:
     """A session of a run, which is open already or is to be opened when all is checked."""
     with contextlib.ExitStack() as last, contextlib.ExitStack() as ends:
-        sessions: list[Session] = []
+        opened: list[tuple[Session, Writer]] = []
 
         def open_store() -> Store:
             watcher.interrupted()
-            sessions.append(last.enter_context(open_session()))
-            sessions[0].store.fsync = fsync
-            return sessions[0].store
+            session = last.enter_context(open_session())
+            session.store.fsync = fsync
+            # Here, before the first page is asked for: what cannot be written is told in time.
+            opened.append((session, last.enter_context(Writer(session.directory, session.store, fsync=fsync))))
+            return session.store
 
         pipeline = ends.enter_context(job.started(open_store, **loaded))
-        session = sessions[0]
+        ((session, writer),) = opened
         done_before = None if session.is_new else session.store.counters.done
-        writer = Writer(session.directory, session.store, fsync=fsync)
         account = _Account(job, pipeline, writer, session)
         # Each end comes to pass, whatever the others raise; the lock goes last.
         ends.callback(account.close)

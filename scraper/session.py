@@ -150,7 +150,9 @@ class Session:
 
     def is_finished(self, lists: Lists) -> bool:
         """Whether every URL of `lists` has its outcome, as far as that can be told without reading them again."""
-        return self.store.counters.pending == 0 and lists.are_unchanged(self.known())
+        # Not listed: it died while it took the lists over, and its counts are not whole.
+        store = self.store
+        return store.is_listed and store.counters.pending == 0 and lists.are_unchanged(self.known())
 
     def finished(self) -> Summary:
         """The summary of the finished run; also puts right what a kill in the last moment left undone.

@@ -382,3 +382,25 @@ def test_crash_after_an_error(runs: Runs, effect: str) -> None:
     with disk.attached():
         assert main([*runs.command, str(disk.out)]) == 1
     runs.resume_all(disk)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["disk full", "I/O error that comes late"])
+@pytest.mark.parametrize("resumed", [False, True], ids=["new", "resumed"])
+def test_errors(runs: Runs, capsys: pytest.CaptureFixture[str], late: bool, resumed: bool) -> None:
+    """Each effect fails once: the command ends with one line that says so, and the next time it goes on."""
+    files: Files = {}
+    runs.write_list(LISTED[8:18])
+    disk = runs.record(files)
+    if resumed:
+        files = [state for state in disk.states.values() if f"write {RECORDS}" in state.label][-1].files
+        disk = runs.record(files)
+    for name, count in disk.effects.items():
+        for number in range(count):
+            asked = len(runs.calls)
+            with Disk(runs.new(files), (name, number), late=late, keep=False).attached() as disk:
+                status = main([*runs.command, str(disk.out)])
+            said = capsys.readouterr().err
+            assert (status, said.count("\n")) in ((0, 0), (1, 1), (2, 1)), f"{name} {number}: {said}"
+            assert status < 2 or len(runs.calls) == asked, f"{name} {number}: {said}"
+            runs.check(disk.out, f"{name} {number} failed: {said}")
+            shutil.rmtree(disk.out)

@@ -196,7 +196,6 @@ def test_terminal_is_closed_under_nohup(gate: Gate, tmp_path: Path) -> None:
     assert f"{PAGES} pages ok" in (tmp_path / "nohup.out").read_text()
 
 
-@pytest.mark.xfail(strict=True, reason="the closing words, which nobody can hear, end in a traceback and status 1")
 def test_terminal_is_closed_behind_the_back(gate: Gate, tmp_path: Path) -> None:
     """Disowned by its shell, it hears of nothing and just cannot say anything any more: the run comes to its end."""
     run = Run(tmp_path, gate.urls)
@@ -210,7 +209,6 @@ def test_terminal_is_closed_behind_the_back(gate: Gate, tmp_path: Path) -> None:
     assert (tmp_path / "status").read_text() == "0\n"
 
 
-@pytest.mark.xfail(strict=True, reason="to say that it drains is an error, which ends the run instead")
 def test_nobody_reads_what_is_said(gate: Gate, tmp_path: Path) -> None:
     """As behind ``2>&1 | head``: the run drains all the same."""
     run = Run(tmp_path, gate.urls)
@@ -238,7 +236,6 @@ def parse(page):
 """
 
 
-@pytest.mark.xfail(strict=True, reason="print() to a terminal that is gone fails the page with parse_error")
 def test_parser_talks_to_a_terminal_that_is_closed(gate: Gate, tmp_path: Path) -> None:
     """Nobody listens, but that is no failure of its pages."""
     (tmp_path / "talker.py").write_text(TALKER)

@@ -12,13 +12,14 @@ ROOT = Path(scraper.__file__).parent
 STAGES = ("source", "schedule", "fetch", "parse", "write")
 
 #: What anybody may import: values and rules without behaviour of their own.
-COMMON = {"records", "atomic", "counters", "settings", "errors", "urls", "channel", "yaml_core"}
+COMMON = {"records", "atomic", "unheard", "counters", "settings", "errors", "urls", "channel", "yaml_core"}
 
 #: Who may import what, besides COMMON and its own package; whoever is not named is on top and may import all.
 ALLOWED = {
     **{stage: set() for stage in STAGES},
     "records": set(),
     "atomic": set(),
+    "unheard": set(),
     "counters": set(),
     "errors": set(),
     "urls": set(),

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from scraper import unheard
 from scraper.cli.commands import group
 from scraper.cli.words import complain
 from scraper.errors import ScraperError
@@ -42,3 +43,6 @@ def _open_missing_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    errors = sys.stderr
+    if errors is sys.__stderr__ and errors is not None:  # not where somebody captures it
+        sys.stderr = unheard.stream(2, errors.encoding)

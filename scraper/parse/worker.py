@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
+from scraper import unheard
 from scraper.errors import ParserError
 from scraper.parse.extract import BadPlan, Extractor, Plan, Verdict
 from scraper.parse.fields import Problem
@@ -80,6 +81,7 @@ def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:
     _end_with_the_run()
     ignore_signals()
     os.dup2(2, 1)  # a parser's print() must not end up among the records on stdout
+    sys.stdout, sys.stderr = unheard.stream(1), unheard.stream(2)
     if hasattr(os, "register_at_fork"):  # a parser's child must not hold the pipe: its owner would not see this one die
         os.register_at_fork(after_in_child=pipe.close)
     try:

@@ -99,5 +99,7 @@ class Ledger:
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
                     run("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):
+                    self.recall()  # a COMMIT that failed may have taken place all the same
                 raise
         self.counters = counters
