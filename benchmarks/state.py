@@ -6,7 +6,7 @@ Each figure stands beside one of the same run that it can be compared with, sinc
     change   µs for each URL that ended, beside the same with an index that contains the state
     resume   seconds from the start of the process to its first request, beside a run of one URL
 
-    python benchmarks/state.py [--rows 1000000] [--json FILE]
+    python benchmarks/state.py [--rows 1000000] [--no-resume] [--json FILE]
 """
 
 from __future__ import annotations
@@ -43,22 +43,24 @@ def main() -> int:
     """Measure and print; exit code 2 for bad arguments."""
     parser = argparse.ArgumentParser(prog="state.py", description="Measure what the state of a run costs.")
     parser.add_argument("--rows", type=int, default=1_000_000, metavar="N", help="URLs in the list (default: 1000000)")
+    parser.add_argument("--no-resume", action="store_true", help="leave that part out, which loads the list once more")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all raw numbers to FILE")
     options = parser.parse_args()
     if options.rows < GROUP * GROUPS:
         parser.error(f"--rows must be at least {GROUP * GROUPS}")
     with tempfile.TemporaryDirectory(prefix="state-") as scratch:
-        numbers = {"rows": options.rows, **_measure(Path(scratch), options.rows)}
+        numbers = {"rows": options.rows, **_measure(Path(scratch), options.rows, no_resume=options.no_resume)}
     if options.json is not None:
         options.json.write_text(json.dumps(numbers, indent=2) + "\n")
     return 0
 
 
-def _measure(folder: Path, rows: int) -> dict[str, float]:
+def _measure(folder: Path, rows: int, *, no_resume: bool) -> dict[str, float]:
     listed = folder / "urls.yaml"
     with listed.open("w") as file:
         file.writelines(f"- http://host{number % HOSTS}.example/item/{number}\n" for number in range(rows))
-    return {**_load(folder, listed, rows), **_change(folder, rows), **_resume(folder, rows)}
+    numbers = {**_load(folder, listed, rows), **_change(folder, rows)}
+    return numbers if no_resume else {**numbers, **_resume(folder, rows)}
 
 
 def _load(folder: Path, listed: Path, rows: int) -> dict[str, float]:
