@@ -111,7 +111,11 @@ def _carry_out(call: Callable[[Watcher], Result], *, quiet: bool, strict: bool, 
     from scraper.watch import progress
 
     with Signals() as signals:
-        result = call(Watcher(progress.choose(sys.stderr, quiet=quiet), signals.caught, signals.announce))
+        shown = progress.choose(sys.stderr, quiet=quiet)
+        try:
+            result = call(Watcher(shown, signals.caught, signals.announce))
+        finally:
+            shown.close()
         summary = result.summary
         if result.was_complete:
             say(f"{summary.output} is complete: nothing to fetch. --restart begins anew.", quiet)

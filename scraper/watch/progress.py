@@ -99,7 +99,12 @@ class Bar(Silent):
             self._draw()
 
     def close(self) -> None:
-        self._draw()
+        if self._bar.disable:  # closed already
+            return
+        if self._state[1] is None:
+            self._bar.leave = False  # nothing came of it: what is said next stands alone
+        else:
+            self._draw()
         self._bar.close()
 
     def _draw(self) -> None:

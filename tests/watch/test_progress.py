@@ -166,6 +166,16 @@ def test_bar_ends_with_the_last_state(clock: Clock) -> None:
     assert stream.getvalue().endswith("\n")
 
 
+def test_bar_that_never_came_to_anything(clock: Clock) -> None:
+    """An error at the start is said on a line that is clear; closing again does no harm."""
+    stream = Terminal()
+    bar = Bar(stream)
+    bar.close()
+    bar.close()
+    assert stream.getvalue().rpartition("\r")[2] == ""
+    assert "\n" not in stream.getvalue()
+
+
 def test_bar_of_nothing(clock: Clock) -> None:
     """An empty list is no division by zero."""
     bar = Bar(Terminal())
