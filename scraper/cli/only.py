@@ -31,8 +31,9 @@ def parse_only(text: str) -> tuple[list[str], list[range]]:
         elif word in KINDS:
             kinds.append(word)
         else:
-            near = difflib.get_close_matches(word, KINDS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"kinds are {', '.join(KINDS)}"
+            kinds_to_ask = [kind for kind in KINDS if kind != "invalid_url"]
+            near = difflib.get_close_matches(word, kinds_to_ask, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"kinds are {', '.join(kinds_to_ask)}"
             raise UsageError(f"--only {word}: neither a failure kind nor a status such as 429 or 5xx; {hint}")
     if not kinds and not statuses:
         raise UsageError("--only: name failure kinds or statuses, as in --only timeout,429,5xx")

@@ -179,6 +179,7 @@ class Supply:
                 if self._stopped:
                     return
                 items, self._items = self._items, []
+                self._hungry = False  # it gets these, and says so when it needs more
                 read_out = self._read_out
                 self._news.notify_all()
             _enter(store, items)

@@ -122,8 +122,11 @@ class Store(Ledger):
         """The entries of a list come next."""
         with self.lock:
             number = int(self.get("pass") or b"0") + 1
+            # What this list and those behind it held before says nothing any more, should its reading be cut short.
+            kept = {name: reading for name, reading in self.readings().items() if reading.number in self._passes}
             with self.transaction(durable=False):
                 self.put("pass", b"%d" % number)
+                self.put("readings", _encode(kept))
             self._passes.append(number)
             self._duplicate_before = self.counters.duplicate
 

@@ -51,16 +51,19 @@ class Lists:
     def read(self, known: Mapping[str, Stamp]) -> Iterator[Entry | ListStart | ListEnd]:
         """Entries, and between them where lists start and end; a list that is as `known` is left out, but told of.
 
+        One behind a list that has changed is read all the same: which of its entries are duplicates has changed, too.
+
         Raises:
             SourceError: a list is malformed or cannot be read, or all of them together hold no entry.
         """
-        empty = True
+        empty = unchanged = True
         for each in self._lists:
             stamp = known.get(each.name)
-            if stamp is not None and each.is_unchanged(stamp):
+            if unchanged and stamp is not None and each.is_unchanged(stamp):
                 empty = False
                 yield ListEnd(each.name, stamp, unread=True)
                 continue
+            unchanged = False
             yield ListStart(each.name)
             for entry in each.entries():
                 empty = False

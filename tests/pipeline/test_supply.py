@@ -139,9 +139,8 @@ def test_how_far_the_list_is_read(rig: Make, store: Store) -> None:
         assert len(supplied.take_all()) == 500
         return
     assert not lists.ended.wait(0.1), "nothing holds it back"
-    # The window, what is in the feeder's hand, what waits for it in the store, what waits before that; and some batches
-    # more, which the keeper may take before the feeder has noticed the first.
-    room = 10 + 10 + 30 + 20 + 8 * 20
+    # The window, what is in the feeder's hand, what waits for it in the store, what waits before that.
+    room = 10 + 10 + 30 + 20
     for taken in range(500):
         assert lists.count <= taken + room
         assert supplied.take() is not None

@@ -300,3 +300,16 @@ def test_crashes_survive(store: Store, path: Path) -> None:
         )  # fmt: skip
         again.commit(chunk.outcomes, {}, {}, 2.0)
         assert again.counters.failures == {"parse_crashed": 1}
+
+
+def test_what_was_read_before_is_forgotten_when_a_list_is_read_anew() -> None:
+    """Cut short and put back, it must not pass for what the state holds; nor may a list behind it."""
+    with Store.temporary() as store:
+        store.begin_loading()
+        for name in ("a", "b", "c"):
+            store.begin_list()
+            store.end_list(name, Stamp(1, 1, name))
+        store.begin_loading()
+        store.skip_list("a")
+        store.begin_list()
+        assert set(store.readings()) == {"a"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from scraper.errors import SourceError
-from scraper.records import Failure, Target
+from scraper.records import Failure, ListEnd, Target
 from scraper.source import default_name, iter_targets, open_sources
 from scraper.source.lists import read_yaml
 
@@ -325,3 +326,22 @@ def test_leaving_early_closes_the_file(tmp_path: Path, recwarn: pytest.WarningsR
     entries.close()  # type: ignore[attr-defined]  # it is a generator
     del entries
     assert not [warning for warning in recwarn if issubclass(warning.category, ResourceWarning)]
+
+
+def test_lists_that_were_read_before(tmp_path: Path) -> None:
+    """One that is as it was is left out, but not behind one that has changed; an equal time or size says nothing."""
+    names = []
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(f"- https://{name}.example/\n")
+        names.append(str(tmp_path / name))
+    ends = [item for item in open_sources(names).read({}) if isinstance(item, ListEnd)]
+    known = {end.name: end.stamp for end in ends if end.stamp is not None}
+    assert open_sources(names).are_unchanged(known)
+    modified = (tmp_path / "b").stat().st_mtime_ns
+    (tmp_path / "b").write_text("- https://d.example/\n")
+    os.utime(tmp_path / "b", ns=(modified, modified))
+    lists = open_sources(names)
+    assert not lists.are_unchanged(known)
+    again = list(lists.read(known))
+    assert [item.unread for item in again if isinstance(item, ListEnd)] == [True, False, False]
+    assert [item.url for item in again if isinstance(item, Target)] == ["https://d.example/", "https://c.example/"]
