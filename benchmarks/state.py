@@ -12,6 +12,7 @@ Each figure stands beside one of the same run that it can be compared with, sinc
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -28,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))  # the checkout beside this file is measure
 
 from scraper import source  # noqa: E402
 from scraper.counters import Counters  # noqa: E402
-from scraper.pipeline.supply import Supply  # noqa: E402
+from scraper.pipeline.supply import BATCH, Supply  # noqa: E402
 from scraper.records import Failure, Outcome  # noqa: E402
 from scraper.schedule import Rules, Schedule, Store  # noqa: E402
 
@@ -69,14 +70,31 @@ def _load(folder: Path, listed: Path, rows: int) -> dict[str, float]:
     for _ in source.open_sources([str(listed)]):
         pass
     alone = time.perf_counter() - began
+    entering = _enter_alone(folder / "alone.db", listed)
     state = folder / "state.db"
     with Store.create(state, b"{}") as store:
         seconds = _supply(store, listed)
         assert store.counters.total == rows
     size = state.stat().st_size
-    print(f"load     {rows / seconds:,.0f} URLs/s; reading the list alone: {rows / alone:,.0f} URLs/s")
+    print(f"load     {rows / seconds:,.0f} URLs/s, reading and storing at the same time")
+    print(f"         reading the list alone {rows / alone:,.0f} URLs/s, storing alone {rows / entering:,.0f} URLs/s")
     print(f"         {size / 1e6:,.0f} MB, {size / rows:.0f} bytes a URL")
-    return {"load_seconds": seconds, "read_seconds": alone, "bytes": size}
+    return {"load_seconds": seconds, "read_seconds": alone, "store_seconds": entering, "bytes": size}
+
+
+def _enter_alone(state: Path, listed: Path) -> float:
+    """Seconds that a list's entries take into the store, without those that it takes to read them."""
+    seconds = 0.0
+    entries = iter(source.open_sources([str(listed)]))
+    with Store.create(state, b"{}") as store:
+        store.begin_loading()
+        store.begin_list()
+        while batch := list(itertools.islice(entries, BATCH)):
+            began = time.perf_counter()
+            store.enter(batch)
+            seconds += time.perf_counter() - began
+    state.unlink()
+    return seconds
 
 
 def _supply(store: Store, listed: Path) -> float:

@@ -52,12 +52,12 @@ def test_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("finished_at", "running"),
-    [(ago(SILENT - MARGIN), True), (ago(SILENT + MARGIN), False), (ago(-3600), True), ("", False), ("then", False)],
+    ("seconds", "running"), [(SILENT - MARGIN, True), (SILENT + MARGIN, False), (-3600, True), (None, False)]
 )
-def test_silence_means_death(tmp_path: Path, finished_at: str, running: bool) -> None:
+@pytest.mark.parametrize("nonsense", ["", "then"])
+def test_silence_means_death(tmp_path: Path, seconds: float | None, running: bool, nonsense: str) -> None:
     """A killed run cannot say that it stopped; that it has said nothing for long tells it."""
-    write(tmp_path, summary(finished_at=finished_at))
+    write(tmp_path, summary(finished_at=nonsense if seconds is None else ago(seconds)))
     found = read(tmp_path)
     assert found.running is running
     assert found.eta_seconds == (65.2 if running else None)
