@@ -73,10 +73,15 @@ class Hold:
 
         Raises:
             UsageError: another process has it, or it cannot be had.
+            RunError: it cannot be had in a directory that holds a run.
         """
         try:
             self._file = (directory / LOCK).open("a+b")
         except OSError as error:
+            if holds_run(directory):  # nowhere else would it go on
+                raise RunError(
+                    f"cannot write into {directory}: {error.strerror}; the same command goes on when that is mended"
+                ) from None
             raise _unwritable(directory, error) from None
         try:
             _lock(self._file)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scraper.errors import UsageError
+from scraper.errors import RunError, UsageError
 from scraper.write.rundir import STATE, SUMMARY, Hold, check, holds_run, prepare, write_summary
 
 FILES = [STATE, "records.jsonl", "failures.jsonl", SUMMARY]
@@ -49,6 +49,16 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         prepare(tmp_path, restart=True)
     assert (tmp_path / STATE).read_text() == "precious"
     Hold(tmp_path).close()
+
+
+def test_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    """Another place would do for a new run; one that has begun goes on when the place can be written again."""
+    (tmp_path / "run.lock").mkdir()
+    with pytest.raises(UsageError, match="name another place with -o"):
+        Hold(tmp_path)
+    (tmp_path / STATE).write_text("precious")
+    with pytest.raises(RunError, match="the same command goes on"):
+        Hold(tmp_path)
 
 
 def test_a_left_lock_file_locks_nothing(tmp_path: Path) -> None:
