@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import responses
+from responses import RequestsMock
 
 from scraper.fetch import Fetcher
 from scraper.records import Failure, Hop, Page, Target
@@ -76,3 +79,21 @@ def open_client() -> Iterator[Callable[..., Client]]:
 def client(open_client: Callable[..., Client]) -> Client:
     """A client with the settings' defaults and short timeouts."""
     return open_client()
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that would be opened fails the test."""
+
+    def refuse(*arguments: Any) -> None:
+        pytest.fail(f"a socket was opened: {arguments}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def web(no_network: None) -> Iterator[RequestsMock]:
+    """The mocked network; every mock must be asked for."""
+    with responses.RequestsMock() as mock:
+        yield mock

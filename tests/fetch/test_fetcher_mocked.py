@@ -6,7 +6,7 @@ import base64
 import gzip
 import socket
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,27 +27,12 @@ try:
 except ImportError:
     from backports import zstd
 
+#: A socket that would be opened fails the test.
+pytestmark = pytest.mark.usefixtures("no_network")
+
 URL = "https://a.example/page"
 HTML = "text/html; charset=utf-8"
 BODY = b"<!doctype html><title>A page</title>" + b"<p>Words." * 100
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket that would be opened fails the test."""
-
-    def refuse(*arguments: Any) -> None:
-        pytest.fail(f"a socket was opened: {arguments}")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-@pytest.fixture
-def web() -> Iterator[RequestsMock]:
-    """The mocked network; every mock must be asked for."""
-    with responses.RequestsMock() as mock:
-        yield mock
 
 
 def basic(userinfo: str) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Final
 
 import pytest
-import responses
 from hypothesis import given
 from hypothesis import strategies as st
 from responses import RequestsMock
@@ -112,24 +110,6 @@ def test_any_text(value: str) -> None:
 
 
 # What a fetch makes of it
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket that would be opened fails the test."""
-
-    def refuse(*arguments: Any) -> None:
-        pytest.fail(f"a socket was opened: {arguments}")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-@pytest.fixture
-def web() -> Iterator[RequestsMock]:
-    """The mocked network."""
-    with responses.RequestsMock() as mock:
-        yield mock
 
 
 @pytest.fixture
