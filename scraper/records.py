@@ -41,6 +41,9 @@ KINDS: Final[dict[str, bool]] = {
 #: RFC 9110 §15 and RFC 6585 §4: answers that describe a passing condition.
 RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
+#: What a target is asked for: its page; the rules of its origin's robots.txt; the entries of a list of URLs.
+PAGE, ROBOTS, LIST = "page", "robots", "list"
+
 #: Parse workers that a page may cost before it is given up.
 MOST_CRASHES: Final = 2
 
@@ -54,7 +57,7 @@ def now() -> str:
 
 
 class Target(Struct, frozen=True):
-    """One page to fetch.
+    """One page to fetch; or what has to be fetched for the pages' sake.
 
     Attributes:
         url: as the list spelled it (the first spelling, of several), without userinfo; it names the page in all output.
@@ -67,6 +70,7 @@ class Target(Struct, frozen=True):
         redirects: how many redirects led to `href`.
         id: its place in the state of the run.
         crashes: how many parse workers its page has cost already.
+        kind: `PAGE`, `ROBOTS` or `LIST`.
     """
 
     url: str
@@ -79,6 +83,7 @@ class Target(Struct, frozen=True):
     redirects: int = 0
     id: int = 0
     crashes: int = 0
+    kind: str = PAGE
 
 
 class Stamp(Struct, frozen=True):
