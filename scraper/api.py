@@ -33,6 +33,7 @@ KEYWORDS: Final = {
     "per_host": "politeness.per_host",
     "delay": "politeness.delay",
     "robots": "politeness.robots",
+    "adaptive": "politeness.adaptive",
     "allow_private": "fetch.allow_private",
     "timeout": "fetch.timeout",
     "retries": "fetch.retries",

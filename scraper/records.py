@@ -161,6 +161,7 @@ class Failure(Struct, frozen=True):
         failed_at: RFC 3339, UTC.
         retryable: whether asking again may help; not written out.
         pause: seconds for which the server asks to be left alone; not written out.
+        unreached: there was no connection to the host; not written out.
     """
 
     url: str
@@ -172,6 +173,7 @@ class Failure(Struct, frozen=True):
     failed_at: str = ""
     retryable: bool = False
     pause: float = 0.0
+    unreached: bool = False
 
 
 class Hop(Struct, frozen=True):

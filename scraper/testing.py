@@ -22,6 +22,7 @@ from scraper.records import Failure
 DEFAULTS: Final[dict[str, Any]] = {
     "robots": False,
     "delay": 0,
+    "adaptive": False,
     "parse_workers": 0,
     "retries": 0,
     "transport": "requests",

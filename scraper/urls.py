@@ -77,6 +77,11 @@ def take_apart(href: str) -> Parts:
     return Parts(f"{scheme}://{location}{target}", scheme, host, int(port), target, _basic(userinfo) if at else None)
 
 
+def origin(href: str) -> str:
+    """Scheme, host and port of the serialisation of an http(s) URL without userinfo, as in ``https://example.com``."""
+    return href[: href.index("/", len("https://"))]  # no host is empty, so this is behind the slashes of http:// too
+
+
 def join(base: str, link: str) -> str | None:
     """Resolve `link` against `base`; None where it gives no valid URL. Any scheme; the fragment stays."""
     try:

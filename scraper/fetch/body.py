@@ -16,7 +16,7 @@ CHUNK: Final = 1 << 16
 SMALL: Final = 1 << 16
 
 
-def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchange) -> bytes:
+def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchange, cut: bool = False) -> bytes:
     """The whole body, content-decoded; its size stays reserved in `budget` until it is released.
 
     Args:
@@ -24,24 +24,30 @@ def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchang
         limit: most decoded bytes.
         budget: memory shared by all bodies.
         exchange: its clock stands still while it waits for memory.
+        cut: of a longer body the beginning will do.
 
     Raises:
-        Refused: ``body_too_large``.
+        Refused: ``body_too_large``, unless `cut`.
         Exception: whatever the connection or the decoder raises.
     """
     declared = raw.headers.get("Content-Length", "")
-    if declared.isdecimal() and int(declared) > limit and not raw.headers.get("Content-Encoding"):
+    if not cut and declared.isdecimal() and int(declared) > limit and not raw.headers.get("Content-Encoding"):
         raise Refused("body_too_large", f"the body has {int(declared):,} bytes, more than the {limit:,} allowed")
     chunks: list[bytes] = []
     size = 0
     try:
-        for chunk in raw.stream(CHUNK, decode_content=True):
+        for piece in raw.stream(CHUNK, decode_content=True):
+            chunk = piece[: limit - size] if cut else piece
             size += len(chunk)
             if size > limit:
                 raise Refused("body_too_large", f"the body has more than the {limit:,} decoded bytes allowed")
             with exchange.paused():
                 budget.reserve(exchange, len(chunk))
             chunks.append(chunk)
+            if cut and size == limit:
+                raw.close()  # nobody wants the rest
+                budget.keep(exchange)
+                return b"".join(chunks)
         if exchange.fired:  # the watchdog's shutdown looks like the end of a body that has no length
             raise DeadlineExceeded
         if (size or raw.tell()) and _is_cut(raw):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -20,10 +21,11 @@ from scraper.fetch.deadline import Exchange, Watchdog
 from scraper.fetch.failures import Cause, Refused, translate
 from scraper.fetch.memory import Budget
 from scraper.fetch.retry_after import retry_after
-from scraper.records import RETRYABLE_STATUSES, Failure, Hop, Page, Target, now
+from scraper.records import LIST, PAGE, RETRYABLE_STATUSES, ROBOTS, Failure, Hop, Page, Target, now
 
 if TYPE_CHECKING:
     from requests import Response
+    from urllib3.response import BaseHTTPResponse
 
     from scraper.settings import Settings
 
@@ -35,8 +37,19 @@ ACCEPT: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5
 ACCEPT_ENCODING: Final = "gzip, deflate, br, zstd"
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+#: Redirects that a robots.txt may take, and bytes of it that count (RFC 9309 §2.3.1.2, §2.5).
+ROBOTS_REDIRECTS: Final = 5
+ROBOTS_BODY: Final = 500 << 10
+
+#: Bytes that a list of URLs may have, where pages may have less: as much as a sitemap (sitemaps.org, protocol).
+LIST_BODY: Final = 50 << 20
+
 #: What must not travel to another origin (Fetch Standard, HTTP-redirect fetch, step 13).
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+#: How it ends when a host cannot be reached, if there was no connection.
+_UNREACHED: Final = frozenset({"dns_error", "connect_error", "timeout"})
 
 
 class Fetcher:
@@ -46,8 +59,15 @@ class Fetcher:
         budget: memory shared by all bodies; a `Page`'s ``len(body)`` is to be released to it when the page is done.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Use the ``fetch`` and ``hosts`` sections of `settings`."""
+    def __init__(self, settings: Settings, permit: Callable[[str], bool | None] = bool) -> None:
+        """Use the ``fetch`` and ``hosts`` sections of `settings`.
+
+        Args:
+            settings: complete settings.
+            permit: whether a URL that a page redirects to may be asked for; None if that has yet to be found out, for
+                which it goes back as a `Hop`.
+        """
+        self._permit = permit
         self._limits = settings.fetch
         self._hosts = settings.hosts
         self._max_delay = settings.politeness.max_delay
@@ -86,7 +106,8 @@ class Fetcher:
                 )
                 if journey.response is not None:
                     journey.response.raw.close()
-                return journey.failure(cause)
+                unreached = not exchange.connected and cause.kind in _UNREACHED
+                return msgspec.structs.replace(journey.failure(cause), unreached=unreached)
 
     def _travel(self, journey: _Journey, exchange: Exchange) -> Page | Hop | Failure:
         while True:
@@ -139,8 +160,9 @@ class Fetcher:
             Refused: ``bad_redirect`` or ``too_many_redirects``.
         """
         target = journey.target
-        if target.redirects >= self._limits.max_redirects:
-            raise Refused("too_many_redirects", f"more than {self._limits.max_redirects} redirects")
+        most = ROBOTS_REDIRECTS if target.kind == ROBOTS else self._limits.max_redirects
+        if target.redirects >= most:
+            raise Refused("too_many_redirects", f"more than {most} redirects")
         try:
             parts = urls.split(_location_text(location), base=target.href)
         except urls.InvalidURL as error:
@@ -154,7 +176,12 @@ class Fetcher:
             headers=target.headers if same_origin else _without_credentials(target.headers),
             authorization=parts.authorization or (target.authorization if same_origin else None),
         )
-        return None if parts.host == target.host else Hop(journey.target)
+        if parts.host != target.host:
+            return Hop(journey.target)
+        permitted = self._permit(parts.href) if target.kind == PAGE else True
+        if permitted is False:
+            raise Refused("robots_disallowed", f"robots.txt does not allow {parts.href}, where it redirects to")
+        return None if permitted else Hop(journey.target)
 
     def _status_cause(self, response: Response) -> Cause:
         """What a status beyond 2xx means, and what the server asks for with it (Retry-After, RFC 9110 §10.2.3)."""
@@ -171,12 +198,13 @@ class Fetcher:
     def _page(self, journey: _Journey, exchange: Exchange, response: Response) -> Page:
         raw = response.raw
         content_type = raw.headers.get("Content-Type")
-        reason = content.refuse_type(content_type, data_allowed=self._data_allowed)
+        is_page = journey.target.kind == PAGE
+        reason = content.refuse_type(content_type, data_allowed=self._data_allowed) if is_page else None
         if reason is not None:
             raise Refused("not_html", reason)
         journey.reading = True
-        data = body.read(raw, limit=self._limits.max_body, budget=self.budget, exchange=exchange)
-        reason = content.refuse_body(content_type, data)
+        data = self._read(journey.target.kind, raw, exchange)
+        reason = content.refuse_body(content_type, data) if is_page else None
         if reason is not None:
             self.budget.release(len(data))
             raise Refused("not_html", reason)
@@ -193,6 +221,17 @@ class Fetcher:
             id=target.id,
             crashes=target.crashes,
         )
+
+    def _read(self, kind: str, raw: BaseHTTPResponse, exchange: Exchange) -> bytes:
+        """The body, as far as it counts.
+
+        Raises:
+            Refused: it is too large.
+        """
+        if kind == ROBOTS:
+            return body.read(raw, limit=ROBOTS_BODY, budget=self.budget, exchange=exchange, cut=True)
+        limit = self._limits.max_body if kind != LIST else max(self._limits.max_body, LIST_BODY)
+        return body.read(raw, limit=limit, budget=self.budget, exchange=exchange)
 
 
 class _Journey:

@@ -3,7 +3,10 @@
     source ──► store ──► schedule ──► fetch ──► pages ──► parse ──► outcomes ──► whoever iterates (write)
     loader     feeder     called by    thread    bounded   worker     bounded      the main thread
     thread     thread     fetch        pool      channel   processes  channel
-                          threads
+                 ▲        threads        │
+                 │           ▲           │
+                 │           └───────────┤ another host's turn, another attempt, robots.txt
+                 └───────────────────────┘ lists that have to be fetched
 
 Nothing polls: a fetch thread waits in the schedule, a parse owner in `pages`, the consumer in `outcomes`. The end runs
 down the same way: when the schedule has nothing more, fetch threads return, the last one closes `pages`; the last parse
@@ -28,8 +31,8 @@ from scraper.parse.inline import InlineParser
 from scraper.parse.pool import ParsePool
 from scraper.pipeline.slots import FetchSlot, close_at_exit
 from scraper.pipeline.supply import Source, Supply
-from scraper.records import Attempt, Failure, Hop, Outcome, Page, Stamp, Target
-from scraper.schedule import Rules, Schedule, Store
+from scraper.records import LIST, PAGE, Attempt, Failure, Hop, Outcome, Page, Stamp, Target
+from scraper.schedule import Outlook, Policy, Rules, Schedule, Store, product_tokens
 from scraper.settings import Settings
 from scraper.watch.progress import Load
 
@@ -58,11 +61,13 @@ class Pipeline:
         workers = settings.parse.workers
         self._pages: Channel[Page] = Channel(max(2 * BATCH_PAGES * workers, 2 * BATCH_PAGES))
         self._outcomes: Channel[list[Outcome | Attempt]] = Channel(64)
-        self._fetcher = Fetcher(settings)
-        self._schedule = Schedule(self._rules, retries=settings.fetch.retries)
+        self._schedule = Schedule(self._rules, retries=settings.fetch.retries, robots=_policy(settings))
+        self._fetcher = Fetcher(settings, self._schedule.permit)
         self._parser = self._make_parser(plan)
         self._executor = ThreadPoolExecutor(settings.fetch.workers, thread_name_prefix="fetch")
-        self._supply = Supply(lists, self._schedule, self.counters, deliver=self._put, fail=self._fail)
+        self._supply = Supply(
+            lists, self._schedule, self.counters, deliver=self._put, fail=self._fail, own=settings.hosts
+        )
         self._lock = threading.Lock()  # guards _error and _fetching
         self._error: BaseException | None = None
         self._fetching = settings.fetch.workers
@@ -96,6 +101,8 @@ class Pipeline:
         self._supply.start(known or {})
         self._parser.start()
         self._started = True
+        # At work from now on, though there are no pages yet: a list may have to be fetched.
+        self._futures = [self._executor.submit(self._fetch_loop, slot) for slot in self._slots]
         waited_until = time.monotonic() + PRIME_SECONDS
         while not self._supply.primed.wait(TICK) and time.monotonic() < waited_until:
             pass
@@ -108,7 +115,6 @@ class Pipeline:
         self._done_before, self._seconds_before = counters.done, counters.seconds
         self._supply.open(store)
         self._began = time.monotonic()
-        self._futures = [self._executor.submit(self._fetch_loop, slot) for slot in self._slots]
 
     def outcomes(self) -> Iterator[list[Outcome | Attempt]]:
         """Outcomes, and attempts that were none, as they come, in batches; an empty one at least every `TICK` seconds.
@@ -174,6 +180,15 @@ class Pipeline:
         parsers = max(self._settings.parse.workers, 1)
         return Load(fetching, len(self._slots), queued, self._parser.busy(), parsers, self.is_listed)
 
+    def note_hosts(self) -> None:
+        """Let the state know how hosts have answered; it keeps that with the next commit."""
+        if self._store is not None and self._store.is_durable:
+            self._store.note_hosts(self._schedule.take_notes())
+
+    def outlook(self) -> Outlook:
+        """The host that will take longest, and how long."""
+        return self._schedule.outlook()
+
     def busy(self) -> dict[str, float]:
         """Share of their capacity that fetch and parse have used so far."""
         seconds = max(self.session_seconds, 1e-9)
@@ -201,8 +216,9 @@ class Pipeline:
         politeness = self._settings.politeness
         own = self._settings.hosts.get(host)
         per_host = politeness.per_host if own is None or own.per_host is None else own.per_host
-        delay = politeness.delay if own is None or own.delay is None else own.delay
-        return Rules(per_host, delay)
+        fixed = own is not None and own.delay is not None
+        delay = own.delay if own is not None and own.delay is not None else politeness.delay
+        return Rules(per_host, delay, politeness.max_delay, fixed, politeness.adaptive)
 
     def _fetch_loop(self, slot: FetchSlot) -> None:
         """A fetch thread: next target, fetch, hand on."""
@@ -210,7 +226,9 @@ class Pipeline:
             while (target := self._schedule.take()) is not None:
                 slot.since = time.monotonic()
                 result = self._fetcher.fetch(target)
-                slot.stop()
+                seconds = slot.stop()
+                if not self._given_up:
+                    self._schedule.observe(target, result, seconds)
                 self._hand_on(target, result)
         except BaseException as error:  # noqa: BLE001  a bug; it ends the run, in the consumer's thread
             self._fail(error)
@@ -223,20 +241,37 @@ class Pipeline:
 
     def _hand_on(self, target: Target, result: Page | Hop | Failure) -> None:
         if isinstance(result, Hop):
+            if target.kind == PAGE:
+                self._supply.recall(self._schedule.unknown_origins([result.target.href]))
             self._schedule.replace(target, result.target)
-            return
-        if isinstance(result, Page):
+        elif target.kind != PAGE:
+            self._hand_back(target, result)
+        elif isinstance(result, Page):
             self._schedule.done(target)
             if not self._pages.put(result):
                 self._fetcher.budget.release(len(result.body))
+        elif self._given_up:
             return
-        if self._given_up:
-            return
-        if self._schedule.retry(target, result):
+        elif self._schedule.retry(target, result):
             self._outcomes.put([Attempt(target.id, result.attempts)])
+        else:
+            # Before it is done: when the last one is, the way of the outcomes is closed.
+            self._outcomes.put([Outcome(result.url, failure=result, status=result.status, id=target.id)])
+            self._schedule.done(target)
+
+    def _hand_back(self, target: Target, result: Page | Failure) -> None:
+        """What was not fetched for a record: to who needs it for others."""
+        if isinstance(result, Page):
+            self._fetcher.budget.release(len(result.body))
+        elif not self._given_up and self._schedule.retry(target, result):
             return
+        if target.kind == LIST:
+            self._supply.answer(result)
+        elif not self._given_up:
+            robots = self._schedule.learn(target, result)
+            if robots is not None and self._store is not None and self._store.is_durable:
+                self._store.note_robots(robots)
         self._schedule.done(target)
-        self._outcomes.put([Outcome(result.url, failure=result, status=result.status, id=target.id)])
 
     def _put(self, outcomes: list[Outcome]) -> bool:
         return self._outcomes.put([*outcomes])
@@ -276,6 +311,12 @@ class Pipeline:
         for page in self._pages.cancel():
             self._fetcher.budget.release(len(page.body))
         self._parser.abort()
+
+
+def _policy(settings: Settings) -> Policy | None:
+    if not settings.politeness.robots:
+        return None
+    return Policy(product_tokens(settings.fetch.user_agent), settings.politeness.max_delay)
 
 
 def _unexpected(error: BaseException) -> BaseException:

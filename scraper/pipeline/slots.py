@@ -16,11 +16,14 @@ class FetchSlot:
         self.since: float | None = None
         self._before = 0.0
 
-    def stop(self) -> None:
-        """It has nothing in hand any more."""
-        if self.since is not None:
-            self._before += time.monotonic() - self.since
-            self.since = None
+    def stop(self) -> float:
+        """It has nothing in hand any more; for how many seconds it had."""
+        if self.since is None:
+            return 0.0
+        seconds = time.monotonic() - self.since
+        self._before += seconds
+        self.since = None
+        return seconds
 
     def seconds(self, now: float) -> float:
         """Seconds that it was busy so far."""

@@ -1,34 +1,38 @@
 """The way of URLs into the schedule:
 
-    lists ──loader──► batch ──keeper──► store ──feeder──► schedule (a window of it)
+    lists ──loader──► batch ──keeper──► store ──feeder──► schedule (some targets of each host that is at work)
             thread            thread            thread
 
-The keeper takes the batch over whenever the schedule has room, so a list that trickles in is fetched as it comes. With
-a durable store it also takes each full batch, and the list is read on to its end: its length is known soon, and what
-follows in it is not kept from its turn. Without one the loader waits, so that the list is read no further than it is
-used. Reading needs the interpreter and storing does not: in two threads they go on at the same time.
+The keeper takes the batch over whenever the schedule can use more, so a list that trickles in is fetched as it comes,
+and tells the schedule how many URLs of each host there are. With a durable store it also takes each full batch, and the
+list is read on to its end: its length is known soon, and what follows in it is not kept from its turn. Without one the
+loader waits, so that the list is read no further than it is used. The feeder draws from the store what the schedule
+asks for, host by host, so that the order of the list does not matter. Reading needs the interpreter and storing does
+not: in two threads they go on at the same time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 import msgspec
 
 from scraper.counters import Counters
-from scraper.records import Failure, ListEnd, ListStart, Outcome, Stamp, Target, now
-from scraper.schedule import Schedule, Store
+from scraper.records import Failure, ListEnd, ListStart, Outcome, Page, Stamp, Target, now
+from scraper.schedule import LIFETIME, Schedule, Store
 
 #: Entries that are entered into the store at once, when they come fast; as many may wait meanwhile.
 BATCH: Final = 20_000
 
-#: Entries that wait for a store that is not durable.
+#: Entries that wait for a store that is not durable, and URLs in it beyond which it takes no more.
 AHEAD: Final = 1000
+KNOWN: Final = 10_000
 
-#: Rows that the feeder reads at once.
-ROWS: Final = 1000
+#: Hosts that are handed to the schedule at once.
+HOSTS: Final = 1000
 
 #: Fetching begins when this many entries are read, the lists have ended, or some time has passed: so that an error in a
 #: list of usual size is found before anything is fetched.
@@ -59,6 +63,7 @@ class Supply:
         *,
         deliver: Callable[[list[Outcome]], bool],
         fail: Callable[[BaseException], object],
+        own: Iterable[str] = (),
     ) -> None:
         """Set up; nothing runs before `start`.
 
@@ -68,21 +73,23 @@ class Supply:
             counters: `total` and `duplicate` are kept here.
             deliver: takes URLs that end without being asked; False if nobody wants them any more.
             fail: is told of an error that ends the run.
+            own: hosts that have limits of their own.
         """
         self._lists = lists
         self._schedule = schedule
         self._counters = counters
         self._deliver = deliver
         self._fail = fail
+        self._unweighed = set(own)
         self._lock = threading.Lock()  # guards all that follows
         self._news = threading.Condition(self._lock)
         self._items: list[Item] = []
         self._most = PRIME  # items that may wait
         self._read_out = False  # the loader has ended
         self._is_whole = lists is None  # it came to the end of the lists
-        self._hungry = False  # the feeder waits for more
-        self._fresh = False  # something was entered since the feeder looked
+        self._hungry = False  # the schedule can use more
         self._stopped = False
+        self._answer: Page | Failure | None = None  # to what the loader has asked for
         self._store: Store | None = None
         self.primed = threading.Event()
         self.listed = lists is None
@@ -113,12 +120,31 @@ class Supply:
         if self._lists is not None:
             store.begin_loading()
         self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
+        self._schedule.begin(ahead=float("inf") if store.is_durable else KNOWN, keep_notes=store.is_durable)
         with self._lock:
             self._store = store
             self._most = 2 * BATCH if store.is_durable else AHEAD
             self._news.notify_all()
         self._keeper.start()
         self._feeder.start()
+
+    def ask(self, target: Target) -> Page | Failure:
+        """Fetch a list, for the loader, in its host's turn."""
+        with self._lock:
+            self._answer = None
+        if self._schedule.add([target]):
+            with self._lock:
+                while self._answer is None and not self._stopped:
+                    self._news.wait()
+                if self._answer is not None:
+                    return self._answer
+        return Failure(target.url, "connect_error", "the run was ended", attempts=0)
+
+    def answer(self, result: Page | Failure) -> None:
+        """What came of that."""
+        with self._lock:
+            self._answer = result
+            self._news.notify_all()
 
     def stop(self) -> None:
         """No more is wanted."""
@@ -172,6 +198,8 @@ class Supply:
         """The keeper thread."""
         store = self._store
         assert store is not None
+        for hosts in store.pending_hosts():  # of former sessions; before more come, lest those count twice
+            self._expect(store, hosts)
         while not self.listed:
             with self._lock:
                 while not (self._stopped or self._is_due(durable=store.is_durable)):
@@ -182,67 +210,66 @@ class Supply:
                 self._hungry = False  # it gets these, and says so when it needs more
                 read_out = self._read_out
                 self._news.notify_all()
-            _enter(store, items)
+            for hosts in _enter(store, items):
+                self._expect(store, hosts)
             self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
             if read_out:
                 if not self._is_whole:
                     return
                 store.end_loading()
-            with self._lock:
-                self.listed = read_out
-                self._fresh = True
-                self._news.notify_all()
+                self.listed = True
+        self._schedule.finish()
 
     def _is_due(self, *, durable: bool) -> bool:
         full = durable and len(self._items) >= BATCH
         return self._read_out or full or (self._hungry and bool(self._items))
 
+    def _expect(self, store: Store, hosts: list[tuple[int, int]]) -> None:
+        """Tell the schedule of URLs in the store, not of all at once, for others need its lock."""
+        if self._unweighed and (numbers := store.numbers_of(self._unweighed)):
+            self._unweighed -= set(numbers)
+            self._schedule.weigh(numbers)
+        for start in range(0, len(hosts) or 1, HOSTS):
+            self._schedule.expect(hosts[start : start + HOSTS])
+
     def _feed(self) -> None:
         """The feeder thread."""
         store = self._store
         assert store is not None
-        last = 0
-        while not self._stopped:
-            with self._lock:
-                was_all, self._fresh = self.listed, False
-            chunk = store.pending(last, ROWS)
-            last = chunk.last
-            if chunk.outcomes and not self._deliver([_ended(outcome) for outcome in chunk.outcomes]):
-                return
-            if not self._schedule.add(chunk.targets):
-                return
-            if not chunk.targets and not chunk.outcomes:
-                if was_all:
-                    self._schedule.finish()
+        while (work := self._schedule.work()) is not None:
+            if work.hungry:
+                with self._lock:
+                    self._hungry = True
+                    self._news.notify_all()
+            if work.ended:
+                if not self._deliver([_ended(outcome) for outcome in work.ended]):
                     return
-                self._wait()
+                self._schedule.delivered(len(work.ended))
+            if work.wants:
+                draws = store.draw(work.wants, work.most)
+                self.recall(self._schedule.unknown(draws))
+                self._schedule.fill(draws)
 
-    def _wait(self) -> None:
-        """Wait until more is entered."""
-        with self._lock:
-            self._hungry = True
-            self._news.notify_all()
-            while not (self._fresh or self.listed or self._stopped):
-                self._news.wait()
-            self._hungry = False
+    def recall(self, origins: Collection[str]) -> None:
+        """Let the schedule know what the store has of their robots.txt."""
+        if origins and self._store is not None:
+            moment = time.time()
+            self._schedule.recall(self._store.robots(origins, moment - LIFETIME), moment)
 
 
-def _enter(store: Store, items: list[Item]) -> None:
-    """Put items into the store, in order."""
+def _enter(store: Store, items: list[Item]) -> Iterator[list[tuple[int, int]]]:
+    """Put items into the store, in order; yields what is new in it, by host."""
     entries: list[Target | Failure] = []
     for item in items:
         if isinstance(item, (Target, Failure)):
             entries.append(item)
             continue
-        _into(store, entries)
+        if entries:
+            yield store.enter(entries)
         entries = []
         _mark(store, item)
-    _into(store, entries)
-
-
-def _into(store: Store, entries: list[Target | Failure]) -> None:
     if entries:
-        store.enter(entries)
+        yield store.enter(entries)
 
 
 def _mark(store: Store, item: ListStart | ListEnd) -> None:

@@ -13,7 +13,7 @@ from scraper.atomic import sync_directory
 from scraper.errors import RunError, ScraperError, UsageError
 
 #: Counts up when the tables change, so that no other version of this package misreads them.
-VERSION: Final = 1
+VERSION: Final = 2
 
 #: KiB of SQLite's own cache. The key's index is hit at random places: what does not fit in here costs reading.
 CACHE: Final = 32 << 10
@@ -22,20 +22,37 @@ CACHE: Final = 32 << 10
 CHECKPOINT: Final = 4000
 
 #: No index holds the state: one that did would make each change of it ten times as expensive. Pages in flight are
-#: pending; what has ended is found by the number of its row. `pass` tells which reading of a list last named the URL.
+#: pending; what has ended is found by the number of its row, what is pending by that of its host. `pass` tells which
+#: reading of a list last named the URL. Host 0 is that of the entries that are no URL.
 _TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    listed INTEGER NOT NULL DEFAULT 0,      -- URLs of it
+    ended INTEGER NOT NULL DEFAULT 0,       -- those of them that are pending no more
+    requests INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,        -- that the answers took, together
+    refusals INTEGER NOT NULL DEFAULT 0     -- answers that asked for fewer requests
+);
+INSERT INTO hosts (id, name) VALUES (0, '');
+CREATE TABLE robots (
+    origin TEXT PRIMARY KEY,
+    fetched REAL NOT NULL,                  -- seconds since the epoch
+    content BLOB                            -- of robots.txt, deflated; NULL where there is none
+) WITHOUT ROWID;
 CREATE TABLE urls (
     id INTEGER PRIMARY KEY,
     state INTEGER NOT NULL DEFAULT 0,       -- 0 pending, 1 ok, 2 empty, 3 failed
     attempts INTEGER NOT NULL DEFAULT 0,
     pass INTEGER NOT NULL,
     key BLOB NOT NULL UNIQUE,               -- BLAKE2b-128 of the normalised URL
-    host TEXT NOT NULL,
+    host INTEGER NOT NULL,
     url TEXT NOT NULL,                      -- as the list spells it
     href TEXT,                              -- the normalised URL, where that is not the same
     extras TEXT                             -- JSON: what else the list says, or why the entry is invalid
 );
+CREATE INDEX urls_by_host ON urls (host);    -- and, as in any index, by number
 CREATE TABLE failures (
     id INTEGER PRIMARY KEY,
     error TEXT NOT NULL,

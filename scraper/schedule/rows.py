@@ -18,6 +18,13 @@ from scraper.records import MOST_CRASHES, Failure, Outcome, Target
 
 PENDING, OK, EMPTY, FAILED = range(4)
 
+#: The host of entries that are no URL.
+NOWHERE: Final = 0
+
+#: Array of host names.
+NAME_HOSTS: Final = "INSERT INTO hosts (name) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"
+HOST_IDS: Final = "SELECT json_group_object(name, id) FROM hosts WHERE name IN (SELECT value FROM json_each(?))"
+
 #: ?1 first number, ?2 pass, ?3 keys one behind the other, ?4 array of [url, host, href, extras]. A URL that an earlier
 #: pass has left is taken over into this one; one that this pass has named already is not touched.
 ENTER: Final = """INSERT INTO urls (id, pass, key, url, host, href, extras)
@@ -26,13 +33,44 @@ ENTER: Final = """INSERT INTO urls (id, pass, key, url, host, href, extras)
     FROM json_each(?4) WHERE true
     ON CONFLICT (key) DO UPDATE SET pass=excluded.pass WHERE pass NOT IN ({passes})"""
 
-PENDING_ROWS: Final = """SELECT json_group_array(json_array(id, url, href, host, extras, attempts)) FROM
-    (SELECT * FROM urls WHERE id > ? AND state=0 ORDER BY id LIMIT ?)"""
+#: How many rows from a number on each host has. Not by the index, of which all would have to be read.
+ENTERED: Final = """SELECT json_group_array(json_array(host, number)) FROM
+    (SELECT host, count(*) AS number FROM urls NOT INDEXED WHERE id >= ? GROUP BY host)"""
 
-CRASHES: Final = "SELECT id, number, error, message, status, final_url FROM crashes WHERE id > ? AND id <= ?"
+#: Array of [host, number].
+LISTED: Final = """UPDATE hosts SET listed = listed + number FROM
+    (SELECT json_extract(value, '$[0]') AS host, json_extract(value, '$[1]') AS number FROM json_each(?))
+    WHERE hosts.id = host"""
+
+#: Hosts behind a number that have pending URLs, and how many; so many at the most.
+PENDING_HOSTS: Final = """SELECT json_group_array(json_array(id, number)) FROM
+    (SELECT id, listed - ended AS number FROM hosts WHERE id > ? AND listed > ended ORDER BY id LIMIT ?)"""
+
+#: ?1 array of [host, number of a row], ?2 how many: each host's name, and so many pending rows from behind that one on.
+DRAW: Final = """SELECT json_group_array(json_array(
+    (SELECT name FROM hosts WHERE id = json_extract(want.value, '$[0]')),
+    json((SELECT json_group_array(json_array(id, url, href, extras, attempts)) FROM
+        (SELECT * FROM urls WHERE host = json_extract(want.value, '$[0]') AND id > json_extract(want.value, '$[1]')
+            AND state = 0 ORDER BY id LIMIT ?2)))))
+    FROM json_each(?1) AS want"""
+
+CRASHES: Final = """SELECT id, number, error, message, status, final_url FROM crashes
+    WHERE id IN (SELECT value FROM json_each(?))"""
 
 #: ?1 state, ?2 array of numbers.
 END: Final = "UPDATE urls SET state=?1 WHERE state=0 AND id IN (SELECT value FROM json_each(?2))"
+
+#: Array of numbers of rows that are pending no more, or, with a sign of -1, are so again.
+ENDED: Final = """UPDATE hosts SET ended = ended + ?2 * number FROM
+    (SELECT host, count(*) AS number FROM urls WHERE id IN (SELECT value FROM json_each(?1)) GROUP BY host)
+    WHERE hosts.id = host"""
+
+#: Array of [name, requests, seconds, refusals] to be added; also of hosts that no list names.
+NOTE_HOSTS: Final = """INSERT INTO hosts (name, requests, seconds, refusals)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]') FROM json_each(?) WHERE true
+    ON CONFLICT (name) DO UPDATE SET requests = requests + excluded.requests, seconds = seconds + excluded.seconds,
+        refusals = refusals + excluded.refusals"""
 
 #: ?1 how many, ?2 array of numbers.
 ATTEMPTED: Final = "UPDATE urls SET attempts=?1 WHERE id IN (SELECT value FROM json_each(?2))"
@@ -56,6 +94,8 @@ class Extras(Struct, frozen=True, omit_defaults=True):
     input: dict[str, Any] | None = None
     authorization: str | None = None
     invalid: str | None = None
+    error: str | None = None
+    status: int | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -67,21 +107,27 @@ def _key(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def entered(entries: list[Target | Failure]) -> tuple[bytes, str]:
+def hosts_of(entries: Iterable[Target | Failure]) -> str:
+    """The hosts of list entries, for `NAME_HOSTS` and `HOST_IDS`."""
+    return _encode(list(dict.fromkeys(each.host for each in entries if isinstance(each, Target)))).decode()
+
+
+def entered(entries: list[Target | Failure], hosts: Mapping[str, int]) -> tuple[bytes, str]:
     """List entries for `ENTER`: keys, and what else there is to know of them."""
     keys: list[bytes] = []
-    values: list[tuple[str, str, str | None, str | None]] = []
+    values: list[tuple[str, int, str | None, str | None]] = []
     for listed in entries:
         if isinstance(listed, Failure):
             keys.append(_key(f"invalid {listed.url}"))
-            extras = Extras(invalid=clean(listed.message))
-            values.append((clean(listed.url), "", None, _encode(extras).decode()))
+            error = None if listed.error == "invalid_url" else listed.error
+            extras = Extras(invalid=clean(listed.message), error=error, status=listed.status)
+            values.append((clean(listed.url), NOWHERE, None, _encode(extras).decode()))
             continue
         keys.append(_key(listed.href))
         plain = listed.headers is None and listed.input is None and listed.authorization is None
         packed = None if plain else _encode(Extras(listed.headers, listed.input, listed.authorization)).decode()
         href = None if listed.href == listed.url else listed.href
-        values.append((clean(listed.url), listed.host, href, packed))
+        values.append((clean(listed.url), hosts[listed.host], href, packed))
     return b"".join(keys), _encode(values).decode()
 
 
@@ -113,12 +159,12 @@ def failed(outcomes: Iterable[Outcome]) -> str:
     ).decode()
 
 
-def entry(row: Sequence[Any], crash: Sequence[Any] | None) -> Target | Failure:
-    """What a row of `PENDING_ROWS`, with its row of `CRASHES` if there is one, stands for."""
-    id_, url, href, host, packed, attempts = row
+def entry(row: Sequence[Any], host: str, crash: Sequence[Any] | None) -> Target | Failure:
+    """What a row of `DRAW`, with its row of `CRASHES` if there is one, stands for."""
+    id_, url, href, packed, attempts = row
     extras = _NONE if packed is None else _decode_extras(packed)
     if extras.invalid is not None:
-        return Failure(url, "invalid_url", extras.invalid, attempts=0)
+        return Failure(url, extras.error or "invalid_url", extras.invalid, extras.status, attempts=0)
     crashes = 0
     if crash is not None:
         _, crashes, error, message, status, final_url = crash
@@ -142,7 +188,7 @@ def _clean(text: str | None) -> str | None:
 
 def failures_where(errors: Iterable[str] | None, statuses: Iterable[range]) -> tuple[str, list[Any]]:
     """The condition, and its parameters, for failures of these kinds or statuses that can be asked for again."""
-    condition = "error <> 'invalid_url'"
+    condition = f"id NOT IN (SELECT id FROM urls WHERE host={NOWHERE})"
     if errors is None:
         return condition, []
     parameters: list[Any] = list(errors)

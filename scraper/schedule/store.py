@@ -1,6 +1,6 @@
 """Where every URL of a run stands: the one place that reads and writes the run's state.
 
-    list ──enter──► urls, pending ──pending──► schedule ──► fetch, parse ──► commit ──► ok, empty or failed
+    list ──enter──► urls, pending ──draw──► schedule ──► fetch, parse ──► commit ──► ok, empty or failed
 
 Everything goes through one connection, in transactions that either happened or did not. A pending URL may be in
 flight: that is not stored, since after a restart it has to be asked for anyway.
@@ -9,9 +9,9 @@ flight: that is not stored, since after a restart it has to be asked for anyway.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -19,12 +19,14 @@ from msgspec import Struct
 from scraper.errors import UsageError
 from scraper.records import Failure, Outcome, Stamp, Target
 from scraper.schedule import database, rows
-from scraper.schedule.ledger import Ledger
+from scraper.schedule.exchange import Draw, Want
+from scraper.schedule.hostbook import HostBook
 
 #: Rows read at once where all are read, so that others get their turn between.
 CHUNK: Final = 1000
 
 _encode = msgspec.json.Encoder().encode
+_decode_pairs = msgspec.json.Decoder(list[tuple[int, int]]).decode
 _decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
 
 
@@ -42,27 +44,14 @@ class Reading(Struct, frozen=True):
     duplicate: int
 
 
-class Chunk(NamedTuple):
-    """Some of what is pending.
-
-    Attributes:
-        targets: to be fetched.
-        outcomes: URLs that end without being asked: invalid ones, and pages that have cost too many workers.
-        last: number of the last row looked at.
-    """
-
-    targets: list[Target]
-    outcomes: list[Outcome]
-    last: int
-
-
-class Store(Ledger):
+class Store(HostBook):
     """The state of a run's URLs; for many threads, one at a time. A context manager."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         """Use `create`, `open` or `temporary`."""
         super().__init__(connection, path)
         self._last = 0
+        self._notes, self._robots = [], []
         self._passes: list[int] = []  # whose rows were named by the lists as they are now
         self._duplicate_before = 0  # when the list being read was begun
 
@@ -145,24 +134,32 @@ class Store(Ledger):
                 counters.duplicate += reading.duplicate
             self._passes.append(reading.number)
 
-    def enter(self, entries: list[Target | Failure]) -> None:
+    def enter(self, entries: list[Target | Failure]) -> list[tuple[int, int]]:
         """Take list entries in, each URL once; those that are there already keep their state.
+
+        Returns:
+            Numbers of hosts, and how many URLs of each were not there.
 
         Raises:
             RunError: they could not be stored.
         """
         with self.lock:
             first, current = self._last + 1, self._passes[-1]
-            keys, values = rows.entered(entries)
+            run = self._database.execute
             with self.transaction(durable=False) as counters:
+                names = rows.hosts_of(entries)
+                run(rows.NAME_HOSTS, (names,))
+                keys, values = rows.entered(entries, self._numbers(names))
                 before = self._database.total_changes
-                statement = rows.ENTER.format(passes=",".join(map(str, self._passes)))
-                self._database.execute(statement, (first, current, keys, values))
+                run(rows.ENTER.format(passes=",".join(map(str, self._passes))), (first, current, keys, values))
                 named = self._database.total_changes - before
-                (new,) = self._database.execute("SELECT count(*) FROM urls WHERE id >= ?", (first,)).fetchone()
-                counters.total += new
+                (packed,) = run(rows.ENTERED, (first,)).fetchone()
+                run(rows.LISTED, (packed,))
+                new = _decode_pairs(packed)
+                counters.total += sum(number for _, number in new)
                 counters.duplicate += len(entries) - named
             self._last += len(entries)
+            return new
 
     def end_loading(self) -> None:
         """All lists were gone through to their end."""
@@ -175,25 +172,21 @@ class Store(Ledger):
         with self.lock, database.trouble(self._path):
             return self.get("listed") == b"1"
 
-    def pending(self, after: int, most: int) -> Chunk:
-        """Up to `most` pending URLs, in the order of the list, from behind row `after` on.
+    def draw(self, wants: list[Want], most: int) -> list[Draw]:
+        """Up to `most` pending URLs of each host, in the order of the list.
 
         Raises:
             RunError: they could not be read.
         """
         with self.lock, database.trouble(self._path):
-            found = self._rows(rows.PENDING_ROWS, (after, most))
-            last = found[-1][0] if len(found) == most else self._last
-            crashes = self._database.execute(rows.CRASHES, (after, last)).fetchall()
+            found = self._packed(rows.DRAW, _encode(wants).decode(), most)
+            ids = [row[0] for _, drawn in found for row in drawn]
+            crashes = self._database.execute(rows.CRASHES, (_encode(ids).decode(),)).fetchall()
         crashed = {row[0]: row for row in crashes}
-        chunk = Chunk([], [], last)
-        for row in found:
-            entry = rows.entry(row, crashed.get(row[0]))
-            if isinstance(entry, Target):
-                chunk.targets.append(entry)
-            else:
-                chunk.outcomes.append(Outcome(entry.url, failure=entry, status=entry.status, id=row[0]))
-        return chunk
+        return [
+            _drawn(want, name, drawn, crashed, is_all=len(drawn) < most)
+            for want, (name, drawn) in zip(wants, found, strict=True)
+        ]
 
     # Ends
 
@@ -211,18 +204,22 @@ class Store(Ledger):
         Raises:
             RunError: it could not be stored; then none of it was, or all of it.
         """
-        with self.lock, self.transaction() as counters:
-            run = self._database.execute
-            ended = sum(run(rows.END, parameters).rowcount for parameters in rows.ended(outcomes))
-            if ended != len(outcomes):
-                raise AssertionError(f"of {len(outcomes)} outcomes only {ended} were of pending URLs")
-            run(rows.FAIL, (rows.failed(outcomes),))
-            for parameters in rows.attempted(attempts):
-                run(rows.ATTEMPTED, parameters)
-            self.put("lengths", _encode(lengths))
-            for outcome in outcomes:
-                counters.add(outcome)
-            counters.seconds = seconds
+        with self.lock:
+            with self.transaction() as counters:
+                run = self._database.execute
+                ended = sum(run(rows.END, parameters).rowcount for parameters in rows.ended(outcomes))
+                if ended != len(outcomes):
+                    raise AssertionError(f"of {len(outcomes)} outcomes only {ended} were of pending URLs")
+                run(rows.ENDED, (_encode([outcome.id for outcome in outcomes]).decode(), 1))
+                run(rows.FAIL, (rows.failed(outcomes),))
+                for parameters in rows.attempted(attempts):
+                    run(rows.ATTEMPTED, parameters)
+                self.put("lengths", _encode(lengths))
+                self._write_notes()
+                for outcome in outcomes:
+                    counters.add(outcome)
+                counters.seconds = seconds
+            self._forget_notes()
 
     def crashed(self, id_: int, number: int, failure: Failure) -> None:
         """A page has cost `number` parse workers so far; `failure` is how it ends if it may cost no more.
@@ -239,15 +236,15 @@ class Store(Ledger):
         last = 0
         while True:
             with self.lock, database.trouble(self._path):
-                found = self._rows(rows.FAILURES, (last, CHUNK))
+                found = self._packed(rows.FAILURES, last, CHUNK)
             for row in found:
                 yield Failure(*row[1:])
             if len(found) < CHUNK:
                 return
             last = found[-1][0]
 
-    def _rows(self, statement: str, parameters: tuple[int, ...]) -> list[list[Any]]:
-        """Rows that a statement gives as one JSON array."""
+    def _packed(self, statement: str, *parameters: int | str) -> list[list[Any]]:
+        """What a statement gives as one JSON array."""
         (packed,) = self._database.execute(statement, parameters).fetchone()
         return _decode_rows(packed)
 
@@ -271,7 +268,22 @@ class Store(Ledger):
             for error, status, number in groups.fetchall():
                 counters.withdraw(error, status, number)
             chosen = f"(SELECT id FROM failures WHERE {where})"
+            (ids,) = run(f"SELECT json_group_array(id) FROM failures WHERE {where}", parameters).fetchone()
+            run(rows.ENDED, (ids, -1))
             changed = run(f"UPDATE urls SET state=0, attempts=0 WHERE id IN {chosen}", parameters).rowcount
             run(f"DELETE FROM crashes WHERE id IN {chosen}", parameters)
             run(f"DELETE FROM failures WHERE {where}", parameters)
         return changed
+
+
+def _drawn(
+    want: Want, name: str, found: list[list[Any]], crashed: Mapping[int, Sequence[Any]], *, is_all: bool
+) -> Draw:
+    draw = Draw(want.host, name, [], [], found[-1][0] if found else want.after, is_all)
+    for row in found:
+        entry = rows.entry(row, name, crashed.get(row[0]))
+        if isinstance(entry, Target):
+            draw.targets.append(entry)
+        else:
+            draw.outcomes.append(Outcome(entry.url, failure=entry, status=entry.status, id=row[0]))
+    return draw

@@ -52,6 +52,7 @@ POLITENESS: Final[dict[str, Reader]] = {
     "per_host": values.count(1),
     "delay": values.seconds(zero=True),
     "max_delay": values.seconds(),
+    "adaptive": values.flag,
 }
 PARSE: Final[dict[str, Reader]] = {
     "workers": values.count(0),

@@ -77,12 +77,16 @@ class HostSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
 
 class PolitenessSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """How gently hosts are treated. Delays in seconds between the starts of two requests to one host."""
+    """How gently hosts are treated. Delays in seconds between the starts of two requests to one host.
+
+    `adaptive`: a host that refuses, grows slow or cannot be reached is asked less often, and given up in the end.
+    """
 
     robots: bool = True
     per_host: int = 2
     delay: float = 0.2
     max_delay: float = 60.0
+    adaptive: bool = True
 
 
 class ParseSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
