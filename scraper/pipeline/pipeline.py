@@ -75,7 +75,6 @@ class Pipeline:
         self._slots = [FetchSlot() for _ in range(settings.fetch.workers)]
         self._began = time.monotonic()
         self._seconds_before = 0.0
-        self._done_before = 0
         self._stop_by: float | None = None
         self._started = False
         self._closed = False
@@ -112,7 +111,7 @@ class Pipeline:
         counters = store.counters
         for name in counters.__struct_fields__:
             setattr(self.counters, name, getattr(counters.copy(), name))
-        self._done_before, self._seconds_before = counters.done, counters.seconds
+        self._seconds_before = counters.seconds
         self._supply.open(store)
         self._began = time.monotonic()
 
@@ -157,11 +156,6 @@ class Pipeline:
     def seconds(self) -> float:
         """Seconds that fetching has gone on for, in all sessions of the run."""
         return self._seconds_before + self.session_seconds
-
-    @property
-    def rate(self) -> float:
-        """URLs that ended, by the second, in this session."""
-        return (self.counters.done - self._done_before) / max(self.session_seconds, 1e-9)
 
     @property
     def session_seconds(self) -> float:

@@ -449,6 +449,8 @@ class Politeness:
 
     def _size_of(self, delay: float) -> int:
         size = next(size for least, size in STOCKS if delay >= least)
+        if self._in_memory > self._window:  # more hosts are at work than there is room for so many of each
+            size //= 8
         return max(min(size, self._window // 2), 1)
 
     def _mind(self, host: _Host) -> None:

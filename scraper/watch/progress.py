@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, TextIO
 from tqdm import tqdm
 
 from scraper.counters import Counters
+from scraper.watch.prospect import Prospect
 
 #: Seconds between lines where stderr is no terminal, and between redraws where it is one.
 LINE_EVERY: Final = 10.0
@@ -17,6 +18,10 @@ DRAW_EVERY: Final = 0.1
 
 #: From this many columns on there is room for the times as well.
 WIDE: Final = 110
+
+
+#: Nothing can be told of what is to come.
+UNKNOWN: Final = Prospect()
 
 
 class Load(NamedTuple):
@@ -43,7 +48,7 @@ class Load(NamedTuple):
 class Silent:
     """Shows nothing."""
 
-    def update(self, counters: Counters, load: Load) -> None:
+    def update(self, counters: Counters, load: Load, prospect: Prospect = UNKNOWN) -> None:
         """Take note of how things stand; draws only when it is time to."""
 
     def close(self) -> None:
@@ -57,15 +62,17 @@ class Lines(Silent):
         self._stream = stream
         self._began = self._last = time.monotonic()
 
-    def update(self, counters: Counters, load: Load) -> None:
+    def update(self, counters: Counters, load: Load, prospect: Prospect = UNKNOWN) -> None:
         now = time.monotonic()
         if now - self._last < LINE_EVERY:
             return
         self._last = now
         total = f" of {counters.total:,}" if load.listed else ""
         rate = counters.done / (now - self._began)
+        left = f", {_left(prospect)}" if load.listed and prospect.seconds is not None else ""
         print(
-            f"{counters.done:,}{total} pages, {rate:.1f}/s, ok {counters.ok:,}, failed {counters.failed:,}, {load}",
+            f"{counters.done:,}{total} pages, {rate:.1f}/s, ok {counters.ok:,}, failed {counters.failed:,}, "
+            f"{load}{left}",
             file=self._stream,
             flush=True,
         )
@@ -88,11 +95,11 @@ class Bar(Silent):
         _Bar.set_lock(threading.RLock())
         self._bar = _Bar(total=None, file=stream, unit="", dynamic_ncols=True, mininterval=0, leave=True)
         self._last = 0.0
-        self._state: tuple[Counters, Load | None] = Counters(), None
+        self._state: tuple[Counters, Load | None, Prospect] = Counters(), None, UNKNOWN
         self._draw()
 
-    def update(self, counters: Counters, load: Load) -> None:
-        self._state = counters, load
+    def update(self, counters: Counters, load: Load, prospect: Prospect = UNKNOWN) -> None:
+        self._state = counters, load, prospect
         now = time.monotonic()
         if now - self._last >= DRAW_EVERY:
             self._last = now
@@ -109,17 +116,25 @@ class Bar(Silent):
 
     def _draw(self) -> None:
         bar = self._bar
-        counters, load = self._state
+        counters, load, prospect = self._state
         wide = shutil.get_terminal_size().columns >= WIDE
         known = load is not None and load.listed
         bar.total = counters.total if known else None
         counts = "{percentage:3.0f}%{gauge} {n_fmt}/{total_fmt}" if known else "{n_fmt} pages"
-        times = " [{elapsed}<{remaining}]" if known else " [{elapsed}]"
+        remaining = "?" if prospect.seconds is None else tqdm.format_interval(prospect.seconds)
+        times = f" [{{elapsed}}<{remaining}]" if known else " [{elapsed}]"
         layout = (counts + times if wide else counts) + " {rate_fmt}{postfix}"
         bar.bar_format = layout.replace("{gauge}", "|{bar}|" if wide else "")
         bar.n = counters.done
-        bar.postfix = f"ok {counters.ok} · failed {counters.failed} · {load or 'starting'}"
+        last = f" · last {prospect.host}" if known and prospect.host else ""
+        bar.postfix = f"ok {counters.ok} · failed {counters.failed} · {load or 'starting'}{last}"
         bar.refresh()
+
+
+def _left(prospect: Prospect) -> str:
+    """What is to come, in words."""
+    left = f"{tqdm.format_interval(prospect.seconds or 0)} to go"
+    return f"{left}, last {prospect.host}" if prospect.host else left
 
 
 def choose(stream: TextIO, *, quiet: bool) -> Silent:

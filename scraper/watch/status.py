@@ -32,7 +32,7 @@ def read(directory: Path) -> Summary:
     except msgspec.DecodeError as error:
         raise UsageError(f"cannot read {directory / FILE}: {error}") from None
     if summary.running and _age(summary.finished_at) > SILENT:
-        return msgspec.structs.replace(summary, running=False, eta_seconds=None)
+        return msgspec.structs.replace(summary, running=False, eta_seconds=None, last_host=None)
     return summary
 
 
@@ -51,6 +51,13 @@ def describe(summary: Summary) -> str:
         lines.append("failures: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds))
     eta = f", about {timedelta(seconds=round(summary.eta_seconds))} to go" if summary.eta_seconds is not None else ""
     lines.append(f"{summary.records:,} records, {summary.pages_per_second:,.1f} pages/s{eta}")
+    if summary.last_host:
+        lines.append(f"last will be {summary.last_host}, which takes its turns")
+    if summary.hosts.refusing:
+        refusing = ", ".join(f"{each.host} {each.refusals:,}" for each in summary.hosts.refusing[:3])
+        lines.append(f"asked for fewer requests: {refusing}")
+    if not summary.robots:
+        lines.append("robots.txt is not asked for")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from scraper.counters import Counters
+from scraper.watch.prospect import Prospect
 
 #: From this share of its time on a stage counts as busy enough to hold the run back.
 BINDING: Final = 0.8
@@ -35,6 +36,36 @@ class UrlCounts(Struct, frozen=True):
         return iter(self.__struct_fields__)
 
 
+class HostFigures(Struct, frozen=True):
+    """How one host answered.
+
+    Attributes:
+        host: its name.
+        requests: made, failed ones and robots.txt included.
+        seconds_per_request: on average.
+        refusals: answers that asked for fewer requests (429, 503).
+    """
+
+    host: str
+    requests: int
+    seconds_per_request: float
+    refusals: int
+
+
+class HostLists(Struct, frozen=True):
+    """The hosts that stand out, ten at the most in each list.
+
+    Attributes:
+        busiest: by requests.
+        slowest: by seconds a request.
+        refusing: by refusals; only those with any.
+    """
+
+    busiest: list[HostFigures] = []
+    slowest: list[HostFigures] = []
+    refusing: list[HostFigures] = []
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """What a run did.
 
@@ -50,7 +81,11 @@ class Summary(Struct, frozen=True, kw_only=True):
         bound_by: what held the run back: ``fetch``, ``hosts``, ``parse`` or ``write``.
         complete: every URL has an outcome.
         running: it was going on when this was written.
-        eta_seconds: how long the pending URLs will take at this rate; None if that cannot be told.
+        eta_seconds: how long the pending URLs will take, at this rate or by their hosts' turns, whichever is longer;
+            None if that cannot be told.
+        last_host: the host that will be last, where its turns are what takes longest.
+        hosts: the busiest, slowest and most refusing ones.
+        robots: robots.txt was asked for, and obeyed.
         output: the run's directory, None if it kept none.
         sources: what the URLs came from.
         fingerprint: SHA-256 of the settings that shape records.
@@ -69,6 +104,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     complete: bool = False
     running: bool = False
     eta_seconds: float | None = None
+    last_host: str | None = None
+    hosts: HostLists = HostLists()
+    robots: bool = True
     output: str | None = None
     sources: list[str] = []
     fingerprint: str = ""
@@ -90,7 +128,7 @@ def from_json(content: bytes) -> Summary:
 
 
 def summarise(
-    counters: Counters, *, busy: dict[str, float], complete: bool, rate: float | None = None, **about: Any
+    counters: Counters, *, busy: dict[str, float], complete: bool, prospect: Prospect | None = None, **about: Any
 ) -> Summary:
     """Put the numbers of a run together.
 
@@ -98,7 +136,7 @@ def summarise(
         counters: totals.
         busy: busy seconds of each stage's capacity, as a share.
         complete: the list was read to its end and every URL has an outcome.
-        rate: pages per second at which it goes on; None if it does not.
+        prospect: what is to come; None if it does not go on.
         about: further attributes of `Summary`.
     """
     busy = {stage: round(min(share, 1.0), 3) for stage, share in busy.items()}
@@ -113,8 +151,9 @@ def summarise(
         busy=busy,
         bound_by=binding_stage(busy),
         complete=complete,
-        running=rate is not None,
-        eta_seconds=round(counters.pending / rate, 1) if rate else None,
+        running=prospect is not None,
+        eta_seconds=None if prospect is None or prospect.seconds is None else round(prospect.seconds, 1),
+        last_host=(prospect.host or None) if prospect is not None else None,
         **about,
     )
 
