@@ -221,6 +221,11 @@ class Pipeline:
                 slot.since = time.monotonic()
                 result = self._fetcher.fetch(target)
                 seconds = slot.stop()
+                if isinstance(result, Page) and target.kind == PAGE:
+                    self._schedule.done(target, result, seconds)
+                    if not self._pages.put(result):
+                        self._fetcher.budget.release(len(result.body))
+                    continue
                 if not self._given_up:
                     self._schedule.observe(target, result, seconds)
                 self._hand_on(target, result)
@@ -234,17 +239,14 @@ class Pipeline:
                 self._pages.close()
 
     def _hand_on(self, target: Target, result: Page | Hop | Failure) -> None:
+        """Anything but a page that was asked for as one."""
         if isinstance(result, Hop):
             if target.kind == PAGE:
                 self._supply.recall(self._schedule.unknown_origins([result.target.href]))
             self._schedule.replace(target, result.target)
         elif target.kind != PAGE:
             self._hand_back(target, result)
-        elif isinstance(result, Page):
-            self._schedule.done(target)
-            if not self._pages.put(result):
-                self._fetcher.budget.release(len(result.body))
-        elif self._given_up:
+        elif self._given_up or isinstance(result, Page):
             return
         elif self._schedule.retry(target, result):
             self._outcomes.put([Attempt(target.id, result.attempts)])

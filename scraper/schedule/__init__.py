@@ -1,6 +1,7 @@
 """Schedule stage: where every URL stands, and which `Target` may be fetched now."""
 
-from scraper.schedule.politeness import Outlook, Rules
+from scraper.schedule.host import Rules
+from scraper.schedule.politeness import Outlook
 from scraper.schedule.robots import product_tokens
 from scraper.schedule.rulebook import LIFETIME
 from scraper.schedule.ruling import Policy

@@ -136,6 +136,8 @@ class Pace:
         if not self.is_down or now < self._calm:  # the latter: it was under way when the pause began
             return self._calm
         self._trials += 1
+        if self.is_lost:
+            return _NEVER
         self._calm = now + min(DOWN_PAUSE * 2 ** (self._trials - 1), longest)
         return self._calm
 
