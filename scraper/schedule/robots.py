@@ -2,14 +2,11 @@
 
 Pure: bytes in, verdicts out; no clock, no socket. How a fetch's status bears on the rules (§2.3.1) is the caller's.
 
-The reader and the matcher are the project's own, checked in the tests against protego, the crawlers' usual one. As of
-0.7 that departs from the standard in who is meant, so that its groups would have to be picked for it: group ``sc``
-catches agent ``scraper`` and ``scraper/1.0`` does not (§2.2.1); of two groups that name us, one counts; a byte order
-mark voids the first group; an unknown record between two user-agent lines parts them (§2.2.4); U+2028 ends a line. It
-departs in what is meant, too, which no picking mends: ``/a$`` also covers ``/a$b``; an allowed ``/index.html`` allows
-``/``; ``%E8`` and ``%E9`` are the same (both no UTF-8); ``%2F`` in a query is not ``/`` (§2.2.2). Its releases before
-0.5 match by regular expressions that a hostile file sends into exponential time. And a million hosts' rules are to lie
-in memory: here they are two strings, there some 600 bytes a rule.
+The reader and the matcher are the project's own; the tests hold them against protego, the crawlers' usual one, which
+as of 0.7 departs from the standard. In who is meant: group ``sc`` catches agent ``scraper``, ``scraper/1.0`` does not
+(§2.2.1); of two names that mean us, one counts; a byte order mark voids the first group; an unknown record between two
+user-agent lines parts them (§2.2.4); U+2028 ends a line. And in what is meant, which no wrapper mends: see `patterns`.
+Also, a million hosts' rules have to fit in memory: two strings, 24 bytes a rule, where protego's objects take 360.
 """
 
 from __future__ import annotations
@@ -20,9 +17,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from scraper import urls
+from scraper.schedule import patterns
 
 #: Bytes of a file that are parsed: the least that §2.5 allows.
 MAX_SIZE: Final = 500 * 1024
@@ -32,7 +29,10 @@ _DEFAULT_TOKENS: Final = ("concurrent-scraper", "scraper")
 
 _TOKEN: Final = re.compile(r"[A-Za-z_-]+")
 #: The name behind which a crawler hides that wants a browser's page: Mozilla/5.0 (compatible; NAME/1.0; …).
-_COMPATIBLE: Final = re.compile(r"compatible;\s*([A-Za-z_-]+)", re.IGNORECASE)
+_COMPATIBLE: Final = re.compile(r"compatible;\s*([A-Za-z_-]+)", re.ASCII | re.IGNORECASE)
+
+#: Always allowed (§2.2.2), without a query.
+_ITSELF: Final = patterns.subject("/robots.txt")
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 #: The records that say something to us. Misspellings, and white space where the colon should be, are those that protego
@@ -44,11 +44,6 @@ _KINDS: Final = {
     **dict.fromkeys(("crawl-delay", "crawl delay"), "delay"),
 }
 _RECORD: Final = re.compile(rf"({'|'.join(_KINDS)})(?:\s*:|\s|$)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
-
-_STARS: Final = re.compile(r"\*+")
-#: Reserved characters of RFC 3986 §2.2, but for the two that mean something in a pattern. Unreserved ones are never
-#: quoted anyway.
-_RESERVED: Final = ":/?#[]@!&'()+,;="
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ class Robots:
     """
 
     crawl_delay: float | None = None
-    #: Patterns in normal form, one a line, longest first.
+    #: As `patterns.joined` gives them.
     _disallow: str = ""
     _allow: str = ""
 
@@ -74,11 +69,11 @@ class Robots:
         Never raises: what cannot be read says nothing, and where nothing is said all is allowed (§2.2.2). Thus a page
         of HTML in place of the file gives `ALLOW_ALL`.
         """
-        group = _merged(_lines(content), {agent.lower() for agent in agents})
-        disallow = _joined(group.disallow)
+        group = _merged(_lines(content), {agent.lower() for agent in agents if agent})
+        disallow = patterns.joined(group.disallow)
         if not disallow and group.delay is None:
             return ALLOW_ALL
-        return cls(group.delay, disallow, _joined(group.allow) if disallow else "")
+        return cls(group.delay, disallow, patterns.joined(group.allow) if disallow else "")
 
     def allows(self, href: str) -> bool:
         """Whether `href`, the WHATWG serialisation of an http(s) URL without fragment, may be fetched (§2.2.2).
@@ -87,9 +82,9 @@ class Robots:
         """
         if not self._disallow:
             return True
-        path = _normal(urls.take_apart(href).target) + "$"
-        barred = _longest(self._disallow, path)
-        return not barred or _longest(self._allow, path) >= barred or path == "/robots.txt$"
+        path = patterns.subject(urls.take_apart(href).target)
+        barred = patterns.longest(self._disallow, path)
+        return not barred or patterns.longest(self._allow, path) >= barred or path == _ITSELF
 
 
 #: Nothing is forbidden: one object for the many hosts whose file says so, or who have none.
@@ -103,7 +98,7 @@ def product_tokens(user_agent: str | None) -> tuple[str, ...]:
         user_agent: value of the User-Agent header; None for the default one.
 
     Returns:
-        Empty if it starts with no name: then only the rules for ``*`` apply.
+        Nothing where no name is found: then only the rules for ``*`` apply.
     """
     if user_agent is None:
         return _DEFAULT_TOKENS
@@ -114,15 +109,9 @@ def product_tokens(user_agent: str | None) -> tuple[str, ...]:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Merged groups of one name.
+    """Merged groups, with patterns as the file spells them and the largest delay."""
 
-    Attributes:
-        named: there was one, perhaps without rules.
-        allow: patterns in the file's spelling; so are those of `disallow`.
-        delay: the largest, in seconds.
-    """
-
-    named: bool = False
+    named: bool = False  # there was one, perhaps without rules
     allow: set[str] = field(default_factory=set)
     disallow: set[str] = field(default_factory=set)
     delay: float | None = None
@@ -194,55 +183,3 @@ def _seconds(value: str) -> float | None:
     except ValueError:
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _joined(patterns: Iterable[str]) -> str:
-    """Patterns in normal form, longest first; without those that no path can match, the empty one among them."""
-    normal = {_normal_pattern(pattern) for pattern in patterns}
-    return "\n".join(
-        sorted((text for text in normal if text.startswith(("/", "*"))), key=lambda text: (-len(text), text))
-    )
-
-
-def _normal_pattern(pattern: str) -> str:
-    """``*`` and a ``$`` at the end keep their meaning (§2.2.3), all else is as in a path; several ``*`` are one."""
-    text = pattern.removesuffix("$")
-    end = pattern[len(text) :]
-    return "*".join(map(_normal, _STARS.split(text))) + end
-
-
-def _normal(path: str) -> str:
-    """The one spelling of all that mean the same octets (§2.2.2); no ``*``, ``$`` or line end is left in it.
-
-    By the letter of the standard reserved characters are the same quoted or not, ``/`` too, and in a query its examples
-    want just that. Patterns keep them bare, so that length counts the octets of a usual URL.
-    """
-    return quote_from_bytes(unquote_to_bytes(path.encode("utf-8", "surrogateescape")), _RESERVED)
-
-
-def _longest(patterns: str, path: str) -> int:
-    """Length of the longest pattern that matches, 0 if none does; `path` ends in ``$``, which stands nowhere else."""
-    for pattern in patterns.split("\n"):
-        if _matches(pattern, path) if "*" in pattern else path.startswith(pattern):
-            return len(pattern)
-    return 0
-
-
-def _matches(pattern: str, path: str) -> bool:
-    """Take each stretch between two ``*`` where it first occurs: a later place never leaves more room for the rest.
-
-    So the path is gone through once, whatever the pattern, where a regular expression may try for ever. A ``$`` needs
-    no care: it is found at the path's end or nowhere.
-    """
-    if len(pattern) - pattern.count("*") > len(path):
-        return False  # however long a pattern, splitting it costs no more than the path is long
-    start, *rest = pattern.split("*")
-    if not path.startswith(start):
-        return False
-    at = len(start)
-    for part in rest:
-        at = path.find(part, at)
-        if at < 0:
-            return False
-        at += len(part)
-    return True
