@@ -43,6 +43,8 @@ def matches(pattern: str, target: str) -> bool:
         ("/a***c", "/abbc", True),
         ("/a*b*a", "/aba", True),
         ("/ab*ba", "/aba", False),
+        ("/*ab*b", "/ab", False),
+        ("/*ab*b", "/abb", True),
         ("/*?*=", "/a?b=c", True),
         ("/a$", "/a", True),
         ("/a$", "/ab", False),
@@ -122,6 +124,11 @@ def test_longest_of_several() -> None:
     assert longest(joined(reversed(names)), subject("/abce")) == 3
     assert longest(joined(names), subject("/x")) == 1
     assert longest(joined([]), subject("/x")) == 0
+
+
+def test_only_what_can_match_is_kept() -> None:
+    """In one spelling each."""
+    assert joined(["", "a", "$", "/a***b", "/%61*b", "http://a.example/"]) == "/a*b"
 
 
 @given(st.text("ab*$/", max_size=9).map("/".__add__), st.text("ab/", max_size=12).map("/".__add__))
