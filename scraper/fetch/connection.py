@@ -216,6 +216,7 @@ class Pool(HTTPConnectionPool):
         if self.proxy is not None and self.scheme == "http":
             headers = {**headers, **self.proxy_headers}
         conn.request(method, url, headers=headers, preload_content=False, decode_content=False)
+        exchange.sent()
         response = conn.getresponse()
         response._connection = conn
         response._pool = self

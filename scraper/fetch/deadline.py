@@ -12,7 +12,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
@@ -59,10 +59,14 @@ class Exchange(Timeout):
         deadline: monotonic time at which it ends.
         fired: whether the watchdog has ended it.
         connected: whether the current request has a connection, TLS and tunnel included.
+        sent: is called whenever a request is on its way.
     """
 
-    def __init__(self, watchdog: Watchdog, timeout: float, connect_timeout: float) -> None:
+    def __init__(
+        self, watchdog: Watchdog, timeout: float, connect_timeout: float, sent: Callable[[], object] = bool
+    ) -> None:
         super().__init__()
+        self.sent = sent
         self.deadline = time.monotonic() + timeout
         self.fired = False
         self.connected = False

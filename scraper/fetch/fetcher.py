@@ -5,6 +5,7 @@ The only part of the project that opens sockets.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -59,15 +60,22 @@ class Fetcher:
         budget: memory shared by all bodies; a `Page`'s ``len(body)`` is to be released to it when the page is done.
     """
 
-    def __init__(self, settings: Settings, permit: Callable[[str], bool | None] = bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        permit: Callable[[str], bool | None] = bool,
+        sent: Callable[[Target], object] = bool,
+    ) -> None:
         """Use the ``fetch`` and ``hosts`` sections of `settings`.
 
         Args:
             settings: complete settings.
             permit: whether a URL that a page redirects to may be asked for; None if that has yet to be found out, for
                 which it goes back as a `Hop`.
+            sent: is called with a target, as `fetch` got it, whenever a request for it is on its way.
         """
         self._permit = permit
+        self._sent = sent
         self._limits = settings.fetch
         self._hosts = settings.hosts
         self._max_delay = settings.politeness.max_delay
@@ -97,7 +105,8 @@ class Fetcher:
     def fetch(self, target: Target) -> Page | Hop | Failure:
         """Fetch `target` within its deadline (``fetch.timeout`` seconds from now, over all redirects in place)."""
         journey = _Journey(target)
-        with Exchange(self._watchdog, self._limits.timeout, self._limits.connect_timeout) as exchange:
+        sent = functools.partial(self._sent, target)
+        with Exchange(self._watchdog, self._limits.timeout, self._limits.connect_timeout, sent) as exchange:
             try:
                 return self._travel(journey, exchange)
             except Exception as error:  # noqa: BLE001  a failure is a value; the kinds are told apart in one place

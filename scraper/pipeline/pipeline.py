@@ -62,7 +62,7 @@ class Pipeline:
         self._pages: Channel[Page] = Channel(max(2 * BATCH_PAGES * workers, 2 * BATCH_PAGES))
         self._outcomes: Channel[list[Outcome | Attempt]] = Channel(64)
         self._schedule = Schedule(self._rules, retries=settings.fetch.retries, robots=_policy(settings))
-        self._fetcher = Fetcher(settings, self._schedule.permit)
+        self._fetcher = Fetcher(settings, self._schedule.permit, self._schedule.sent)
         self._parser = self._make_parser(plan)
         self._executor = ThreadPoolExecutor(settings.fetch.workers, thread_name_prefix="fetch")
         self._supply = Supply(

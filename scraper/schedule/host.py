@@ -43,7 +43,8 @@ class Host:
         drawing: URLs that the draw under way must find; 0 if none is.
         size: targets that it is to have in memory.
         in_flight: requests.
-        started: when the last of them was.
+        sending: the one that was handed out, but may not be on its way yet; None if the host has no delay.
+        started: when the last request was on its way.
         next_start: when the next may be.
         entry: number of its entry in `Turns`; 0 if it has none.
         score: seconds that its URLs will take, as they were when it was entered there.
@@ -62,6 +63,7 @@ class Host:
         "pace",
         "rules",
         "score",
+        "sending",
         "size",
         "started",
         "stock",
@@ -78,14 +80,15 @@ class Host:
         self.held = self.unread = self.after = self.drawing = 0
         self.size = 1
         self.in_flight = 0
+        self.sending: Target | None = None
         self.started = self.next_start = float("-inf")
         self.entry = 0
         self.score = 0.0
 
     @property
-    def slots(self) -> int:
-        """Requests that may be in flight."""
-        return 1 if self.pace.is_down else self.rules.per_host
+    def is_free(self) -> bool:
+        """One more request may be in flight, when it is time for it."""
+        return self.in_flight < (1 if self.pace.is_down else self.rules.per_host) and self.sending is None
 
     @property
     def remaining(self) -> int:

@@ -145,7 +145,9 @@ class Politeness:
         target = host.stock.popleft()
         host.in_flight += 1
         host.started = now
-        host.next_start = now + host.gap
+        if host.gap:
+            host.next_start = now + host.gap
+            host.sending = target
         self.waiting -= 1
         self._larder.targets -= 1
         self.in_flight += 1
@@ -153,9 +155,29 @@ class Politeness:
         self._turns.enter(host, now)
         return target
 
+    def sent(self, target: Target, now: float) -> None:
+        """A request for a target that is in flight is on its way: from now on its host's delay counts.
+
+        Not from when it was handed out: a connection may take its time, and the next request may have one already. A
+        redirect within the host makes a second request of it, from which the delay counts anew.
+        """
+        host = self._larder.hosts[target.host]
+        if host.sending is target:
+            host.sending = None
+        host.started = now
+        self._put_off(host, now + host.gap, now)
+        self._turns.enter(host, now)
+
+    def has_delay(self, name: str) -> bool:
+        """Whether `sent` makes a difference for a host."""
+        host = self._larder.hosts.get(name)
+        return host is not None and host.gap > 0
+
     def done(self, target: Target, now: float) -> None:
         """A target that `next` gave is no longer in flight."""
         host = self._larder.hosts[target.host]
+        if host.sending is target:  # no request ever was on its way, or it was by a mock
+            host.sending = None
         host.in_flight -= 1
         self.in_flight -= 1
         self._turns.enter(host, now)
@@ -232,7 +254,10 @@ class Politeness:
         while self._retries and self._retries[0][0] <= now:
             target = heapq.heappop(self._retries)[2]
             host = self._larder.host(target.host)
-            host.stock.appendleft(target)
+            if host.pace.is_down:
+                host.stock.append(target)  # each trial at the cost of another page's attempts
+            else:
+                host.stock.appendleft(target)
             self._turns.enter(host, now)
         for host in self._turns.advance(now):
             self._larder.forget_if_idle(host, now)

@@ -177,6 +177,13 @@ class Schedule(Gate):
             self._work.notify()
             return None
 
+    def sent(self, target: Target) -> None:
+        """A request for a target that `take` gave is on its way; may be told again, for redirects within a host."""
+        if self._politeness.has_delay(target.host):  # looked at without the lock, which most runs at full speed spare
+            with self._lock:
+                self._politeness.sent(target, self._clock())
+                self._wake(1)
+
     def observe(self, target: Target, result: Page | Hop | Failure, seconds: float) -> None:
         """What came of a target that `take` gave, which is still in flight, and how long it took."""
         with self._lock:

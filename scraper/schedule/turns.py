@@ -33,7 +33,7 @@ class Turns:
 
     def enter(self, host: Host, now: float) -> None:
         """Enter a host that has none yet; not one without a free slot, nor one that is ready for nothing."""
-        if host.entry or host.in_flight >= host.slots:
+        if host.entry or not host.is_free:
             return
         if host.next_start > now:
             # Also without targets: the entry is what forgets the host when its last delay has passed.

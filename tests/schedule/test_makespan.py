@@ -150,6 +150,7 @@ class Simulation:
         self.seen.add(one.id)
         assert self.now - self._started.get(one.host, float("-inf")) >= course.delay - 1e-9, "too soon"
         self._started[one.host] = self.now
+        self.politeness.sent(one, self.now)
         self._busy[one.host] += 1
         assert self._busy[one.host] <= course.per_host, "too many at once"
         latency = course.latency * self._chance.uniform(0.5, 1.5)
@@ -187,12 +188,13 @@ def test_one_large_host_before_a_thousand_others() -> None:
     course = Course(threads=40, latency=0.2, delay=0.2, per_host=2)
     sizes = {1: large} | dict.fromkeys(range(2, others + 2), 20)
     simulation = Simulation(course, grouped([*sizes], sizes))
-    simulation.now = 1.0
-    simulation._list()
+    while simulation._listed < sum(sizes.values()):
+        simulation.now = simulation._list_due
+        simulation._list()
     simulation._feed()
     asked = set()
     for _ in range(course.threads):
-        one = simulation.politeness.next(1.0)
+        one = simulation.politeness.next(simulation.now)
         assert one is not None
         asked.add(one.host)
     assert "h1" in asked

@@ -85,14 +85,50 @@ def test_delay_counts_from_start_to_start() -> None:
     politeness = polite(2, 10)
     for number in range(3):
         enter(politeness, target("a", number), 0)
-    assert politeness.next(0) is not None
+    first = politeness.next(0)
+    assert first is not None
     assert politeness.next(9.9) is None
-    assert politeness.next_change() == 10
-    assert politeness.next(10) is not None
-    assert politeness.next(20) is None, "both slots are taken"
-    politeness.done(target("a", 0), 25)
+    assert politeness.next_change() == float("inf"), "it is not on its way yet"
+    politeness.sent(first, 1)
+    assert politeness.next_change() == 11
+    assert politeness.next(10.9) is None
+    second = politeness.next(11)
+    assert second is not None
+    politeness.sent(second, 11)
+    assert politeness.next(25) is None, "both slots are taken"
+    politeness.done(first, 25)
     assert politeness.is_ready(25)
     assert politeness.next(25) is not None
+
+
+def test_a_redirect_within_the_host_is_a_request_too() -> None:
+    """The delay counts from the last one on; what was handed out meanwhile goes all the same."""
+    politeness = polite(3, 10)
+    for number in range(3):
+        enter(politeness, target("a", number), 0)
+    first = politeness.next(0)
+    assert first is not None
+    politeness.sent(first, 0)
+    politeness.sent(first, 4)
+    assert politeness.next_change() == 14
+    second = politeness.next(14)
+    assert second is not None
+    politeness.sent(first, 15)
+    assert politeness.next_change() == float("inf")
+    politeness.sent(second, 16)
+    assert politeness.next_change() == 26
+
+
+def test_what_never_got_on_its_way_holds_up_nobody() -> None:
+    """A connection that could not be made: the next may try when the delay since the hand-out has passed."""
+    politeness = polite(1, 10)
+    for number in range(2):
+        enter(politeness, target("a", number), 0)
+    first = politeness.next(0)
+    assert first is not None
+    politeness.done(first, 5)
+    assert politeness.next_change() == 10
+    assert politeness.next(10) is not None
 
 
 def test_hosts_do_not_wait_for_each_other() -> None:
@@ -383,7 +419,9 @@ def test_a_slower_pace_for_robots_txt() -> None:
     politeness = polite(2, 1.0)
     for number in range(3):
         enter(politeness, target("a", number))
-    assert politeness.next(0) is not None
+    first = politeness.next(0)
+    assert first is not None
+    politeness.sent(first, 0)
     politeness.slow_down("a", 10.0, 0.5)
     politeness.slow_down("a", 5.0, 0.5)
     assert politeness.next_change() == 10
@@ -421,7 +459,9 @@ def test_outlook() -> None:
     assert politeness.outlook(0).seconds == 2 * 999
     state.draw()
     assert politeness.outlook(0) == (2 * 999, "h2")
-    assert politeness.next(0) is not None
+    one = politeness.next(0)
+    assert one is not None
+    politeness.sent(one, 0)
     assert politeness.outlook(0) == (2 + 2 * 998, "h2")
 
 
@@ -461,6 +501,7 @@ STEPS = st.lists(
         st.tuples(st.just("add"), st.sampled_from(HOSTS)),
         st.tuples(st.just("later"), st.sampled_from(HOSTS), QUARTERS),
         st.tuples(st.just("next"), st.integers(1, 4)),
+        st.tuples(st.just("sent"), st.integers(0, 10)),
         st.tuples(st.just("done"), st.integers(0, 10)),
         st.tuples(st.just("pass"), QUARTERS),
         st.tuples(st.just("jump")),
@@ -485,6 +526,7 @@ class Model:
         self.due: dict[str, float] = {}
         self.handed_out: Counter[str] = Counter()
         self.in_flight: list[Target] = []
+        self.unsent: list[Target] = []
         self.starts: dict[str, list[float]] = defaultdict(list)
 
     def enter(self, host: str, seconds: float | None = None) -> None:
@@ -505,14 +547,24 @@ class Model:
         assert self.now >= self.due[one.url]
         self.handed_out[one.url] += 1
         self.in_flight.append(one)
-        self.starts[one.host].append(self.now)
+        self.unsent.append(one)
         busy = Counter(flying.host for flying in self.in_flight)
         assert busy[one.host] <= self.limits[one.host].per_host
         return True
 
+    def send(self, place: int) -> None:
+        """What was handed out a while ago is on its way."""
+        if self.unsent:
+            one = self.unsent.pop(place % len(self.unsent))
+            self.starts[one.host].append(self.now)
+            self.politeness.sent(one, self.now)
+
     def finish(self, place: int) -> None:
+        """It may never have been on its way."""
         if self.in_flight:
-            self.politeness.done(self.in_flight.pop(place % len(self.in_flight)), self.now)
+            one = self.in_flight.pop(place % len(self.in_flight))
+            self.unsent = [each for each in self.unsent if each is not one]
+            self.politeness.done(one, self.now)
 
     def check(self) -> None:
         assert self.politeness.in_flight == len(self.in_flight)
@@ -534,6 +586,8 @@ def test_promises_hold_in_any_order(steps: list[tuple[str, ...]], limits: dict[s
             case "next", [times]:
                 for _ in range(int(times)):
                     model.take()
+            case "sent", [place]:
+                model.send(int(place))
             case "done", [place]:
                 model.finish(int(place))
             case "pass", [seconds]:
@@ -552,7 +606,9 @@ def drain(model: Model) -> None:
     for _ in range(1000):
         while model.take():
             pass
-        if model.in_flight:
+        if model.unsent:
+            model.send(0)
+        elif model.in_flight:
             model.finish(0)
         elif model.politeness.next_change() < float("inf"):
             model.now = model.politeness.next_change()

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from scraper.records import Failure, Target
+from scraper.records import Failure, Outcome, Target
 from scraper.schedule import Rules, Schedule, retry
+from scraper.schedule.exchange import Draw, Want
+from scraper.schedule.schedule import Work
 
 LIMIT = 10.0
 
@@ -59,6 +61,7 @@ class Crew:
     def _work(self) -> None:
         while (one := self._source.take()) is not None:
             self.taken.append(one)
+            self._source.sent(one)
             self._handle(one)
 
 
@@ -96,7 +99,7 @@ def test_nobody_sleeps_through_a_turn(seed: int) -> None:
     """
     chance = random.Random(seed)
     rules = {f"host-{i}": Rules(chance.choice([1, 1, 2]), chance.choice([0, 0.001, 0.01, 0.03])) for i in range(4)}
-    source = Schedule(rules.__getitem__, retries=0)
+    source = Schedule(lambda host: rules.get(host, Rules(1, 0.0)), retries=0)
     dawdling = threading.Event()
 
     def fetch(one: Target) -> None:
@@ -194,14 +197,20 @@ def test_no_retry(retries: int, retryable: bool) -> None:
 
 
 def test_stop_lets_go_of_everybody() -> None:
-    """Takers and the loader return at once; what is still waiting stays so."""
-    source = schedule(1, 3600.0, window=5)
-    with loader(source, [target(number) for number in range(20)]):
-        crew = Crew(source, 4)
-        while source.waiting < 5 or len(crew.taken) < 1:
-            assert crew.all_wait()
-        source.stop()
-        assert crew.join().total() == 1
+    """Takers and the feeder return at once; what is still waiting stays so."""
+    source = schedule(1, 3600.0)
+    source.add([target(number) for number in range(6)])
+    crew = Crew(source, 4)
+    answers: list[Work | None] = []
+    feeder = threading.Thread(target=lambda: answers.append(source.work()), daemon=True)
+    source.finish()
+    feeder.start()
+    while len(crew.taken) < 1:
+        assert crew.all_wait()
+    source.stop()
+    assert crew.join().total() == 1
+    feeder.join(LIMIT)
+    assert answers == [None]
     assert source.waiting == 5
     assert source.take() is None
     assert source.add([target(99)]) is False
@@ -219,26 +228,64 @@ def test_stopped_schedule_leaves_retries_open() -> None:
     assert source.take() is None
 
 
-def test_full_window_blocks_the_loader() -> None:
-    """The list is read no further than the window; each target taken makes room for one more."""
-    source = schedule(window=10)
-    read: list[int] = []
+def test_the_feeder_is_asked_for_more_in_time() -> None:
+    """It waits until a draw is due, gets told what to draw, and learns of the end; threads find all there is."""
+    source = schedule(window=20)
+    listed = 500
+    source.expect([(1, listed)])
+    source.finish()
+    crew = Crew(source, 4)
+    drawn = 0
+    while (work := source.work()) is not None:
+        (want,) = work.wants
+        assert (want.host, want.after) == (1, drawn)
+        last = min(drawn + work.most, listed)
+        assert last - drawn <= 10
+        source.fill([Draw(1, "a", [target(number) for number in range(drawn, last)], [], last, last == listed)])
+        drawn = last
+    assert drawn == listed
+    assert crew.join().total() == listed
 
-    def targets() -> Iterator[Target]:
-        for number in range(100):
-            read.append(number)
-            yield target(number)
 
-    thread = threading.Thread(target=lambda: source.add(targets()), daemon=True)
-    thread.start()
-    for taken in range(50):
-        one = source.take()
-        assert one is not None
-        source.done(one)
-        assert len(read) <= taken + 1 + 10 + 1  # taken, the window, and the one in the loader's hand
+def test_hunger() -> None:
+    """More of the list is asked for while little is known of it or somebody is idle, once until some of it comes."""
+    source = schedule(1, 3600.0, window=4)
+    source.begin(ahead=6)
+    hungry = Work([], [], 0, hungry=True)
+    assert source.work() == hungry
+    source.expect([(1, 3)])
+    work = source.work()
+    assert work is not None
+    source.fill([Draw(1, "a", [target(1), target(2)], [], 2, is_all=False)])
+    crew = Crew(source, 1)  # it takes one, and waits for the next
+    assert source.work() == hungry
+    source.expect([(1, 2)])
+    assert source.work() == hungry, "somebody is idle"
+    source.expect([(1, 100)])
+    asked: list[Work | None] = []
+    feeder = threading.Thread(target=lambda: asked.append(source.work()), daemon=True)
+    feeder.start()
+    assert crew.all_wait()
     source.stop()
-    thread.join(LIMIT)
-    assert not thread.is_alive()
+    feeder.join(LIMIT)
+    crew.join()
+    assert asked == [None], "enough is known"
+
+
+def test_urls_that_end_unasked_are_delivered_before_the_end() -> None:
+    """Fetch threads stay until they are, since whatever comes after the last one is not heard."""
+    source = schedule()
+    source.expect([(0, 1)])
+    source.finish()
+    assert source.work() == Work([], [Want(0, 0)], 4096, hungry=False)
+    outcome = Outcome("no URL", failure=Failure("no URL", "invalid_url", "it is none", attempts=0), id=1)
+    source.fill([Draw(0, "", [], [outcome], 1, is_all=True)])
+    crew = Crew(source, 2)
+    assert source.work() == Work([outcome], [], 0, hungry=False)
+    assert crew.all_wait()
+    source.delivered(1)
+    assert source.work() is None
+    assert crew.join() == {}
 
 
 def test_time_is_injected() -> None:
@@ -246,6 +293,8 @@ def test_time_is_injected() -> None:
     now = [0.0]
     source = Schedule(lambda host: Rules(2, 10.0), retries=0, clock=lambda: now[0])
     source.add([target(1), target(2)])
-    assert source.take() is not None
+    first = source.take()
+    assert first is not None
+    source.sent(first)
     now[0] = 10.0
     assert source.take() is not None
