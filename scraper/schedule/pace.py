@@ -19,6 +19,10 @@ FIRST_PAUSE: Final = 0.5
 SLOW: Final = 2.0
 SLOW_TIMES: Final = 4.0
 
+#: Share of an answer's time in what is usual from then on: little of a slow one's, or slowness would soon be usual.
+LESSON: Final = 0.1
+LESSON_SLOW: Final = 0.02
+
 #: Slow answers in a row that double the delay, and good ones in a row that halve it again.
 PATIENCE: Final = 3
 RECOVERY: Final = 3
@@ -115,7 +119,8 @@ class Pace:
         if answer.refused:
             return self._note_refusal(answer, longest, now)
         self._refused = 0
-        if answer.late or (self.usual and answer.seconds > max(SLOW, SLOW_TIMES * self.usual)):
+        slow = answer.late or bool(self.usual and answer.seconds > max(SLOW, SLOW_TIMES * self.usual))
+        if slow:
             self._good = 0
             self._slow += 1
             if self._slow >= PATIENCE:
@@ -128,7 +133,7 @@ class Pace:
                 self._good = 0
                 self._factor /= 2
         if not answer.late:
-            self.usual += (answer.seconds - self.usual) * (0.1 if self.usual else 1)
+            self.usual += (answer.seconds - self.usual) * (1.0 if not self.usual else LESSON_SLOW if slow else LESSON)
         return now + answer.pause if answer.pause else _NEVER
 
     def _note_unreached(self, longest: float, now: float) -> float:

@@ -52,7 +52,7 @@ def describe(summary: Summary) -> str:
     eta = f", about {timedelta(seconds=round(summary.eta_seconds))} to go" if summary.eta_seconds is not None else ""
     lines.append(f"{summary.records:,} records, {summary.pages_per_second:,.1f} pages/s{eta}")
     if summary.last_host:
-        lines.append(f"last will be {summary.last_host}, which takes its turns")
+        lines.append(f"last will be {summary.last_host}: its turns take longest")
     if summary.hosts.refusing:
         refusing = ", ".join(f"{each.host} {each.refusals:,}" for each in summary.hosts.refusing[:3])
         lines.append(f"asked for fewer requests: {refusing}")

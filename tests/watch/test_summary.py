@@ -9,6 +9,7 @@ import pytest
 
 from scraper.counters import Counters
 from scraper.records import Failure, Outcome
+from scraper.watch.prospect import Prospect
 from scraper.watch.summary import Summary, UrlCounts, binding_stage, from_json, summarise
 
 URL = "https://a.example/"
@@ -58,6 +59,9 @@ def test_summary_keys(counters: Counters) -> None:
         "complete": False,
         "running": False,
         "eta_seconds": None,
+        "last_host": None,
+        "hosts": {"busiest": [], "slowest": [], "refusing": []},
+        "robots": True,
         "output": "output/x",
         "sources": ["a.yaml"],
         "fingerprint": "",
@@ -67,12 +71,12 @@ def test_summary_keys(counters: Counters) -> None:
 
 
 def test_running(counters: Counters) -> None:
-    """A run that goes on has a rate of its own, and an end in sight, unless it stands still."""
+    """A run that goes on has an end in sight, unless it stands still, and maybe a host that will be last."""
     counters.seconds = 100
-    made = summarise(counters, busy={}, complete=False, rate=0.5)
-    assert (made.running, made.eta_seconds, made.pages_per_second) == (True, 6.0, 0.1)
-    made = summarise(counters, busy={}, complete=False, rate=0)
-    assert (made.running, made.eta_seconds) == (True, None)
+    made = summarise(counters, busy={}, complete=False, prospect=Prospect(6.04, "slow.example"))
+    assert (made.running, made.eta_seconds, made.last_host, made.pages_per_second) == (True, 6.0, "slow.example", 0.1)
+    made = summarise(counters, busy={}, complete=False, prospect=Prospect())
+    assert (made.running, made.eta_seconds, made.last_host) == (True, None, None)
 
 
 def test_json_round_trip(counters: Counters) -> None:
