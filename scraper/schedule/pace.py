@@ -30,6 +30,9 @@ RECOVERY: Final = 3
 #: Seconds to which the delay of a host that has none is raised first.
 FLOOR: Final = 0.1
 
+#: Beyond this many times the delay is not raised, so that the way back is not too long.
+LARGEST: Final = 512.0
+
 #: Failures to connect, in a row, after which a host is down: it is asked for one URL at a time, after pauses that begin
 #: with this many seconds and double, and is given up when so many of them have not helped.
 DOWN_AFTER: Final = 3
@@ -125,7 +128,7 @@ class Pace:
             self._slow += 1
             if self._slow >= PATIENCE:
                 self._slow = 0
-                self._factor *= 2
+                self._factor = min(self._factor * 2, LARGEST)
         else:
             self._slow = 0
             self._good += 1
@@ -151,7 +154,7 @@ class Pace:
         if now >= self._calm:  # else it belongs to the refusals that the pause was for
             self._refused += 1
             if self._refused > 1:
-                self._factor *= 2
+                self._factor = min(self._factor * 2, LARGEST)
             self._calm = now + min(FIRST_PAUSE * 2 ** min(self._refused - 1, 30), longest)
         self._calm = max(self._calm, now + answer.pause)
         return self._calm
