@@ -43,7 +43,7 @@ _SETTINGS_FLAGS: Final[tuple[tuple[str, str, Any, str], ...]] = (
 
 #: Flags without a value: flag, key, value and help.
 _SWITCHES: Final[tuple[tuple[str, str, Any, str], ...]] = (
-    ("--no-robots", "politeness.robots", False, f"Do not ask for robots.txt. {TO_COME}"),
+    ("--no-robots", "politeness.robots", False, "Do not ask for robots.txt."),
     ("--allow-private", "fetch.allow_private", True, f"Also fetch from private addresses. {TO_COME}"),
     ("--archive", "output.archive", True, "Keep requests and responses; comes with a later version."),
 )
