@@ -32,6 +32,7 @@ from scraper.counters import Counters  # noqa: E402
 from scraper.pipeline.supply import BATCH, Supply  # noqa: E402
 from scraper.records import Failure, Outcome  # noqa: E402
 from scraper.schedule import Rules, Schedule, Store  # noqa: E402
+from scraper.schedule.exchange import Want  # noqa: E402
 
 HOSTS = 1000
 GROUP = 1000
@@ -119,7 +120,8 @@ def _supply(store: Store, listed: Path) -> float:
 def _change(folder: Path, rows: int) -> dict[str, float]:
     """URLs end in groups, one in ten as a failure; without waiting for the disk, which is not the state's work.
 
-    In the order of a run, which has 10,000 URLs of the list in hand, and in no order at all.
+    In the order of a run whose hosts take turns as they do in the list, 10,000 URLs in hand; and in no order at all,
+    as where they do not.
     """
     window = [first + place for first in range(1, GROUP * GROUPS, WINDOW) for place in _shuffled(WINDOW)]
     anyhow = random.Random(2).sample(range(1, rows + 1), GROUP * GROUPS)
@@ -187,11 +189,12 @@ def _load_rest_and_end_half(state: Path, listed: Path, rows: int) -> None:
     with Store.open(state) as store:
         _supply(store, listed)
         store.fsync = False
+        (host,) = (number for hosts in store.pending_hosts() for number, _ in hosts)
         last = 0
         while last < rows // 2:
-            chunk = store.pending(last, GROUP)
-            last = chunk.last
-            done = [Outcome(target.url, status=200, id=target.id) for target in chunk.targets]
+            (drawn,) = store.draw([Want(host, last)], GROUP)
+            last = drawn.last
+            done = [Outcome(target.url, status=200, id=target.id) for target in drawn.targets]
             store.commit(done, {}, store.lengths, 0.0)
 
 

@@ -41,6 +41,9 @@ KEYWORDS: Final = {
     "engine": "parse.engine",
 }
 
+#: Keywords that say how lists are read, as `scraper.source.Choice` has them.
+CHOICES: Final = ("input_format", "column", "limit", "sample", "seed")
+
 Sources = str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | Target]
 
 
@@ -60,8 +63,9 @@ def scrape(
         settings: a settings file, a mapping of the same shape, or `Settings`.
         on_failure: gets every URL that gave no record (default: a warning in the log).
         keywords: `fields`, `records`, `parser` (a function, or ``FILE.py:FUNCTION``), `fetch_workers`, `parse_workers`,
-            `per_host`, `delay` (seconds), `robots`, `allow_private`, `timeout` (seconds), `retries`, `transport`,
-            `engine`.
+            `per_host`, `delay` (seconds), `robots`, `adaptive`, `allow_private`, `timeout` (seconds), `retries`,
+            `transport`, `engine`; and of lists: `input_format`, `column` (of the URLs), `limit` (entries), `sample`
+            (so many of them at random), `seed`.
 
     Raises:
         UsageError: settings, list or parser are wrong; nothing was fetched.
@@ -130,8 +134,11 @@ def _advised() -> Iterator[None]:
 def _job(sources: Sources, settings: Any, keywords: Mapping[str, Any]) -> Job:
     refuse_in_worker()
     from scraper.job import Job
+    from scraper.source import Choice
 
-    return Job.prepare(sources, settings, overrides(keywords))
+    choice = Choice(**{name: keywords[name] for name in CHOICES if keywords.get(name) is not None})
+    rest = {name: value for name, value in keywords.items() if name not in CHOICES}
+    return Job.prepare(sources, settings, overrides(rest), choice)
 
 
 def overrides(keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def overrides(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in keywords:
         if name not in KEYWORDS:
-            near = difflib.get_close_matches(name, KEYWORDS, 1)
+            near = difflib.get_close_matches(name, (*KEYWORDS, *CHOICES), 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"unexpected keyword argument {name!r}{hint}")
     return {KEYWORDS[name]: value for name, value in keywords.items() if value is not None}

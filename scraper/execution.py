@@ -150,8 +150,9 @@ def _job_of(session: Session, settings: Any, overrides: Mapping[str, Any]) -> Jo
             f"{session.directory}: the list of this run was not read to its end, and cannot be read again from here; "
             "finish the run with the command that began it, then retry"
         )
-    lists = source.open_sources([] if session.store.is_listed else about.sources)
-    job = Job.of(lists, "", about.settings if settings is None else settings, {**about.overrides, **overrides})
+    lists = source.open_sources([] if session.store.is_listed else about.sources, about.choice)
+    chosen = about.settings if settings is None else settings
+    job = Job.of(lists, "", chosen, {**about.overrides, **overrides}, about.choice)
     # Its parser was found from where the run was begun.
     return job if about.parser is None else job._replace(plan=msgspec.structs.replace(job.plan, parser=about.parser))
 

@@ -19,7 +19,7 @@ from scraper.records import Stamp, now
 from scraper.schedule import Store
 from scraper.session import About
 from scraper.settings import SECRET, Settings
-from scraper.source import Lists
+from scraper.source import PLAIN, Choice, Lists, Selection
 
 #: Where runs land that are not told otherwise.
 OUTPUT: Final = Path("output")
@@ -36,26 +36,41 @@ class Job(NamedTuple):
         about: what a run of this job remembers of it.
     """
 
-    lists: Lists
+    lists: Lists | Selection
     name: str
     settings: Settings
     plan: Plan
     about: About
 
     @classmethod
-    def prepare(cls, sources: Any, settings: Any, overrides: Mapping[str, Any]) -> Job:
+    def prepare(
+        cls,
+        sources: Any,
+        settings: Any,
+        overrides: Mapping[str, Any],
+        choice: Choice = PLAIN,
+    ) -> Job:
         """Check everything that can be checked now.
 
         Raises:
             UsageError: what is wrong.
         """
         arguments = _as_arguments(sources)
+        choice.check()
         if arguments is None:
-            return cls.of(source.iter_targets(sources), _name_of(sources), settings, overrides)
-        return cls.of(source.open_sources(arguments), source.default_name(arguments), settings, overrides)
+            return cls.of(source.iter_targets(sources, choice), _name_of(sources), settings, overrides, choice)
+        lists = source.open_sources(arguments, choice)
+        return cls.of(lists, source.default_name(arguments), settings, overrides, choice)
 
     @classmethod
-    def of(cls, lists: Lists, name: str, settings: Any, overrides: Mapping[str, Any]) -> Job:
+    def of(
+        cls,
+        lists: Lists | Selection,
+        name: str,
+        settings: Any,
+        overrides: Mapping[str, Any],
+        choice: Choice = PLAIN,
+    ) -> Job:
         """As `prepare`, for lists that are known."""
         overrides = dict(overrides)
         function = overrides.pop("parse.parser") if callable(overrides.get("parse.parser")) else None
@@ -76,6 +91,7 @@ class Job(NamedTuple):
             settings=_as_given(settings),
             overrides=overrides,
             parser=plan.parser if isinstance(plan.parser, str) else None,
+            choice=choice,
             started_at=now(),
         )
         return cls(lists, name, checked, plan, about)

@@ -16,7 +16,7 @@ from scraper import source
 from scraper.errors import UsageError
 from scraper.records import Stamp, now
 from scraper.schedule import Store
-from scraper.source import Lists
+from scraper.source import Choice, Lists, Selection
 from scraper.watch.summary import Summary, count, from_json, summarise
 from scraper.write import rundir, write_failures
 from scraper.write.rundir import STATE, SUMMARY
@@ -31,6 +31,7 @@ class About(Struct, frozen=True, kw_only=True):
         settings: path of the settings file, or a mapping as it was given: with references to secrets, not the secrets.
         overrides: flags and keywords, by dotted settings key.
         parser: where to find the parser, with an absolute path; None if there is none, or it was a function.
+        choice: how its lists are read.
         started_at: RFC 3339, UTC.
     """
 
@@ -39,6 +40,7 @@ class About(Struct, frozen=True, kw_only=True):
     settings: str | dict[str, Any] | None = None
     overrides: dict[str, Any] = {}
     parser: str | None = None
+    choice: Choice = Choice()
     started_at: str = ""
 
 
@@ -148,7 +150,7 @@ class Session:
         """Lists that were read to their end, as they were then."""
         return {name: reading.stamp for name, reading in self.store.readings().items()}
 
-    def is_finished(self, lists: Lists) -> bool:
+    def is_finished(self, lists: Lists | Selection) -> bool:
         """Whether every URL of `lists` has its outcome, as far as that can be told without reading them again."""
         # Not listed: it died while it took the lists over, and its counts are not whole.
         store = self.store

@@ -40,7 +40,7 @@ def try_url(url: str, settings: Any, overrides: Mapping[str, Any]) -> Report:
     """
     if "://" not in url:
         raise UsageError(f"{url}: not an http(s) URL")
-    job = jobs.Job.prepare(jobs.Arguments([url]), settings, overrides)
+    job = jobs.Job.prepare([url], settings, overrides)  # a page, whatever it ends in
     try:
         extractor = Extractor(job.plan)
     except BadPlan as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import scraper
-from scraper.cli.options import overrides, settings_options
+from scraper.cli.options import choice, list_options, overrides, settings_options
 from scraper.cli.words import closing_words, log, say
 from scraper.interrupts import Signals
 
@@ -49,6 +49,7 @@ def group() -> None:
 @group.command(short_help="Fetch and parse a list of URLs into a directory of records.")
 @click.argument("urls", nargs=-1, required=True)
 @click.option("-o", "--output", help="The run's directory (default: output/ and the list's name); - writes to stdout.")
+@list_options
 @settings_options
 @click.option("--restart", is_flag=True, help="Move a former run aside and begin anew.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if a URL failed.")
@@ -57,10 +58,13 @@ def group() -> None:
 def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, quiet: bool, **flags: Any) -> int:
     """Fetch and parse URLS into a directory of records.
 
-    URLS are list files, - for standard input, or literal http(s) URLs.
+    URLS are list files (YAML, .txt, .csv, .tsv, .jsonl, sitemap.xml, each also gzipped), - for standard input, http(s)
+    URLs of sitemaps (.xml, .xml.gz), or literal http(s) URLs.
 
     \b
     scraper run config/urls.yaml -s config/settings.yaml
+    scraper run products.csv --column link --limit 100
+    scraper run https://example.com/sitemap.xml --sample 50
     scraper run urls.yaml -o output/books --fetch-workers 40 --parse-workers 8
     scraper run https://example.com/ -o - | jq .title
     """
@@ -68,7 +72,8 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
     from scraper.job import Arguments, Job
 
     log(json=flags.pop("log_json"), quiet=quiet)
-    job = Job.prepare(Arguments(urls), flags.pop("settings"), overrides(flags))
+    chosen = choice(flags)
+    job = Job.prepare(Arguments(urls), flags.pop("settings"), overrides(flags), chosen)
     directory = None if output == "-" else job.directory(output)
     return _carry_out(
         lambda watcher: execute(job, directory, restart=restart, named=output is not None, watcher=watcher),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from scraper.source import Choice
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +70,37 @@ def settings_options(command: F) -> F:
     for flag, key, kind, text in reversed(_SETTINGS_FLAGS):
         command = click.option(flag, _parameter(key), type=kind, help=text)(command)
     return click.option("-s", "--settings", type=click.Path(), help="Settings file.")(command)
+
+
+#: Flags that say how lists are read: flag, type, what stands for the value, and help.
+_LIST_FLAGS: Final[tuple[tuple[str, Any, str | None, str], ...]] = (
+    (
+        "--input-format",
+        click.Choice(["yaml", "txt", "csv", "tsv", "jsonl", "sitemap"]),
+        None,
+        "Format of all lists (default: by suffix or content); URLs are then lists, too.",
+    ),
+    ("--column", click.STRING, "NAME", "Column of a table, or key of JSON lines, that has the URLs (default: url)."),
+    ("--limit", click.INT, "N", "Read the first N entries only."),
+    ("--sample", click.INT, "N", "Take N entries at random."),
+    ("--seed", click.INT, "N", "Of the sample; the same seed gives the same sample (default: 0)."),
+)
+
+
+def list_options(command: F) -> F:
+    """The options that say how lists are read."""
+    for flag, kind, metavar, text in reversed(_LIST_FLAGS):
+        command = click.option(flag, type=kind, metavar=metavar, default=None, help=text)(command)
+    return command
+
+
+def choice(flags: dict[str, Any]) -> Choice:
+    """What the flags say of lists, taken out of them."""
+    from scraper.source import Choice
+
+    names = [flag.removeprefix("--").replace("-", "_") for flag, *_ in _LIST_FLAGS]
+    said = {name: flags.pop(name) for name in names}
+    return Choice(**{name: value for name, value in said.items() if value is not None})
 
 
 def overrides(flags: dict[str, Any]) -> dict[str, Any]:

@@ -42,8 +42,9 @@ TICK: Final = 0.1
 #: Seconds that requests in flight may still take after an interrupt.
 GRACE: Final = 10.0
 
-#: Seconds that fetching waits for the beginning of the lists.
+#: Seconds that fetching waits for the beginning of the lists, and how many more if one has to be fetched.
 PRIME_SECONDS: Final = 0.5
+ASK_SECONDS: Final = 5.0
 
 
 class Pipeline:
@@ -103,7 +104,10 @@ class Pipeline:
         # At work from now on, though there are no pages yet: a list may have to be fetched.
         self._futures = [self._executor.submit(self._fetch_loop, slot) for slot in self._slots]
         waited_until = time.monotonic() + PRIME_SECONDS
-        while not self._supply.primed.wait(TICK) and time.monotonic() < waited_until:
+        while not self._supply.primed.wait(TICK) and (
+            time.monotonic() < waited_until
+            or (self._supply.is_asking and time.monotonic() < waited_until + ASK_SECONDS)
+        ):
             pass
         if isinstance(self._error, ScraperError):
             raise self._error

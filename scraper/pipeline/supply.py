@@ -4,11 +4,11 @@
             thread            thread            thread
 
 The keeper takes the batch over whenever the schedule can use more, so a list that trickles in is fetched as it comes,
-and tells the schedule how many URLs of each host there are. With a durable store it also takes each full batch, and the
-list is read on to its end: its length is known soon, and what follows in it is not kept from its turn. Without one the
-loader waits, so that the list is read no further than it is used. The feeder draws from the store what the schedule
-asks for, host by host, so that the order of the list does not matter. Reading needs the interpreter and storing does
-not: in two threads they go on at the same time.
+and tells the schedule how many URLs of each host there are. With a durable store, and from files, it also takes each
+full batch, and the list is read on to its end: its length is known soon, and what follows in it is not kept from its
+turn. Else the loader waits, so that the list is read no further than it is used. The feeder draws from the store what
+the schedule asks for, host by host, so that the order of the list does not matter. Reading needs the interpreter and
+storing does not: in two threads they go on at the same time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scraper.schedule import LIFETIME, Schedule, Store
 #: Entries that are entered into the store at once, when they come fast; as many may wait meanwhile.
 BATCH: Final = 20_000
 
-#: Entries that wait for a store that is not durable, and URLs in it beyond which it takes no more.
+#: Where the list is read no further than it is used: entries that wait for the store, and URLs that are enough in it.
 AHEAD: Final = 1000
 KNOWN: Final = 10_000
 
@@ -44,7 +44,14 @@ Item = Target | Failure | ListStart | ListEnd
 class Source(Protocol):
     """What the supply needs of the lists."""
 
-    def read(self, known: Mapping[str, Stamp]) -> Iterator[Item]: ...
+    @property
+    def is_of_files(self) -> bool: ...
+
+    def read(self, known: Mapping[str, Stamp], fetch: Callable[[Target], Page | Failure]) -> Iterator[Item]: ...
+
+
+class _Stopped(Exception):
+    """Nobody wants the lists any more."""
 
 
 class Supply:
@@ -89,7 +96,9 @@ class Supply:
         self._is_whole = lists is None  # it came to the end of the lists
         self._hungry = False  # the schedule can use more
         self._stopped = False
+        self._eager = False  # all of the lists is taken over as soon as it can be
         self._answer: Page | Failure | None = None  # to what the loader has asked for
+        self._asking = False
         self._store: Store | None = None
         self.primed = threading.Event()
         self.listed = lists is None
@@ -120,28 +129,22 @@ class Supply:
         if self._lists is not None:
             store.begin_loading()
         self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
-        self._schedule.begin(ahead=float("inf") if store.is_durable else KNOWN, keep_notes=store.is_durable)
+        self._eager = store.is_durable or (self._lists is not None and self._lists.is_of_files)
+        self._schedule.begin(ahead=float("inf") if self._eager else KNOWN, keep_notes=store.is_durable)
         with self._lock:
             self._store = store
-            self._most = 2 * BATCH if store.is_durable else AHEAD
+            self._most = 2 * BATCH if self._eager else AHEAD
             self._news.notify_all()
         self._keeper.start()
         self._feeder.start()
 
-    def ask(self, target: Target) -> Page | Failure:
-        """Fetch a list, for the loader, in its host's turn."""
-        with self._lock:
-            self._answer = None
-        if self._schedule.add([target]):
-            with self._lock:
-                while self._answer is None and not self._stopped:
-                    self._news.wait()
-                if self._answer is not None:
-                    return self._answer
-        return Failure(target.url, "connect_error", "the run was ended", attempts=0)
+    @property
+    def is_asking(self) -> bool:
+        """A list is being fetched."""
+        return self._asking
 
     def answer(self, result: Page | Failure) -> None:
-        """What came of that."""
+        """What came of a list that had to be fetched."""
         with self._lock:
             self._answer = result
             self._news.notify_all()
@@ -163,10 +166,12 @@ class Supply:
     def _load(self) -> None:
         """The loader thread; a daemon, since it may wait for an iterator of the user's."""
         try:
-            for item in self._lists.read(self._known) if self._lists is not None else ():
+            for item in self._lists.read(self._known, self._ask) if self._lists is not None else ():
                 if not self._take(item):
                     return
             self._is_whole = True
+        except _Stopped:
+            pass
         except Exception as error:  # noqa: BLE001  raised again in the consumer's thread
             self._fail(error)
         finally:
@@ -174,6 +179,26 @@ class Supply:
                 self._read_out = True
                 self._news.notify_all()
             self.primed.set()
+
+    def _ask(self, target: Target) -> Page | Failure:
+        """Have a list fetched, for the loader, in its host's turn.
+
+        Raises:
+            _Stopped: nobody wants it any more.
+        """
+        with self._lock:
+            self._answer = None
+            self._asking = True
+        try:
+            self._schedule.add([target])
+            with self._lock:
+                while self._answer is None and not self._stopped:
+                    self._news.wait()
+                if self._answer is None:
+                    raise _Stopped
+                return self._answer
+        finally:
+            self._asking = False
 
     def _take(self, item: Item) -> bool:
         """Put an item with the others; False if nobody wants more."""
@@ -202,7 +227,7 @@ class Supply:
             self._expect(store, hosts)
         while not self.listed:
             with self._lock:
-                while not (self._stopped or self._is_due(durable=store.is_durable)):
+                while not (self._stopped or self._is_due()):
                     self._news.wait()
                 if self._stopped:
                     return
@@ -220,8 +245,8 @@ class Supply:
                 self.listed = True
         self._schedule.finish()
 
-    def _is_due(self, *, durable: bool) -> bool:
-        full = durable and len(self._items) >= BATCH
+    def _is_due(self) -> bool:
+        full = self._eager and len(self._items) >= BATCH
         return self._read_out or full or (self._hungry and bool(self._items))
 
     def _expect(self, store: Store, hosts: list[tuple[int, int]]) -> None:

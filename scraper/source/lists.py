@@ -1,13 +1,14 @@
 """The lists of a run, one after the other, as one stream.
 
-files, stdin, literal URLs ──► open_sources ─┐
-                                             ├──► Lists ──► Target | Failure (no http(s) URL), and where each list ends
-Python iterables ────────────► iter_targets ─┘
+files, stdin, URLs of lists and of pages ──► open_sources ─┐
+                                                           ├──► Lists ──► Target | Failure, and where each list ends
+Python iterables ──────────────────────────► iter_targets ─┘
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import re
 import sys
@@ -19,14 +20,16 @@ import msgspec
 
 from scraper import urls
 from scraper.errors import SourceError
-from scraper.records import Failure, ListEnd, ListStart, Stamp, Target
+from scraper.records import LIST, Failure, ListEnd, ListStart, Page, Stamp, Target
 from scraper.source import entries
-from scraper.source.yaml_list import SHAPE, read_yaml
+from scraper.source.reading import Reading
+from scraper.source.selection import PLAIN, Choice, Selection
+from scraper.source.sitemap import Fetch
+from scraper.source.yaml_list import SHAPE
 
 STDIN: Final = "-"
 _LITERAL: Final = re.compile(r"https?://", re.IGNORECASE)
-#: Formats a later version reads; taking them for YAML would give baffling errors.
-_TO_COME: Final = frozenset({".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".xml", ".gz"})
+_SITEMAP: Final = re.compile(r"\.xml(\.gz)?$", re.IGNORECASE)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 Entry = Target | Failure
@@ -45,13 +48,21 @@ class Lists:
         self.identity = list(identity)
 
     def __iter__(self) -> Iterator[Entry]:
-        """The entries alone."""
-        return (item for item in self.read({}) if isinstance(item, (Target, Failure)))
+        """The entries alone, without those that would have to be fetched."""
+        return self.entries(_refuse)
 
-    def read(self, known: Mapping[str, Stamp]) -> Iterator[Entry | ListStart | ListEnd]:
+    def entries(self, fetch: Fetch) -> Iterator[Entry]:
+        """The entries alone; as `read`."""
+        return (item for item in self.read({}, fetch) if isinstance(item, (Target, Failure)))
+
+    def read(self, known: Mapping[str, Stamp], fetch: Fetch) -> Iterator[Entry | ListStart | ListEnd]:
         """Entries, and between them where lists start and end; a list that is as `known` is left out, but told of.
 
         One behind a list that has changed is read all the same: which of its entries are duplicates has changed, too.
+
+        Args:
+            known: lists as they were when they were read before, by name.
+            fetch: gets a list that is elsewhere.
 
         Raises:
             SourceError: a list is malformed or cannot be read, or all of them together hold no entry.
@@ -65,7 +76,7 @@ class Lists:
                 continue
             unchanged = False
             yield ListStart(each.name)
-            for entry in each.entries():
+            for entry in each.entries(fetch):
                 empty = False
                 yield entry
             yield ListEnd(each.name, each.stamp())
@@ -79,7 +90,27 @@ class Lists:
     @property
     def is_in_memory(self) -> bool:
         """It is a Python object, which has no name."""
-        return [each.name for each in self._lists] == [ITEMS]
+        return self.names == [ITEMS]
+
+    @property
+    def is_of_files(self) -> bool:
+        """All of it is there, and can be read to the end at once."""
+        return all(isinstance(each, (_File, _Remote)) for each in self._lists)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the lists."""
+        return [each.name for each in self._lists]
+
+    def stamps(self) -> list[Stamp] | None:
+        """The lists as they are now, without reading their entries; None if that cannot be told of all.
+
+        Raises:
+            SourceError: one cannot be read.
+        """
+        stamps = [each.look() for each in self._lists]
+        known = [stamp for stamp in stamps if stamp is not None]
+        return known if len(known) == len(stamps) else None
 
     def _named(self) -> str:
         return ", ".join(each.title for each in self._lists) or "no source given"
@@ -98,12 +129,16 @@ class _List:
         self.title = title
         self._items = items
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, fetch: Fetch) -> Iterator[Entry]:  # noqa: ARG002  others need it
         yield from self._items
 
     def stamp(self) -> Stamp | None:
         """What tells whether it has changed, once its entries were read; None if that cannot be told."""
         return None
+
+    def look(self) -> Stamp | None:
+        """As `stamp`, without its entries having been read."""
+        return self.stamp()
 
     def is_unchanged(self, stamp: Stamp) -> bool:
         return self.stamp() == stamp
@@ -121,33 +156,31 @@ class _InMemory(_List):
 
 
 class _File(_List):
-    """A file of a format that its suffix tells."""
+    """A file."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, reading: Reading) -> None:
         """Look at it, without reading.
 
         Raises:
-            SourceError: it is missing, unreadable or in no known format.
+            SourceError: it is missing or unreadable.
         """
-        suffix = Path(path).suffix.lower()
-        if suffix in _TO_COME:
-            raise SourceError(f"{path}: {suffix} lists are not available in this version; give a YAML list")
         try:
             with Path(path).open("rb"):
                 pass
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
         super().__init__(str(Path(path).resolve()), path, ())
+        self._reading = reading
         self._stamp: Stamp | None = None
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, fetch: Fetch) -> Iterator[Entry]:
         try:
             with Path(self.title).open("rb") as stream:
                 modified = Path(self.title).stat().st_mtime_ns
                 hashed = _Hashed(stream)
-                yield from read_yaml(cast(IO[bytes], hashed), self.title)
+                yield from self._reading.entries(cast(IO[bytes], hashed), self.title, self.title, fetch)
                 while hashed.read(1 << 16):
-                    pass  # what follows the document, that the digest be of the whole file
+                    pass  # what follows the list, that the digest be of the whole file
                 self._stamp = Stamp(hashed.size, modified, hashed.digest.hexdigest())
         except OSError as error:
             raise _unreadable(self.title, error) from None
@@ -155,28 +188,66 @@ class _File(_List):
     def stamp(self) -> Stamp | None:
         return self._stamp
 
+    def look(self) -> Stamp:
+        try:
+            with Path(self.title).open("rb") as stream:
+                modified = Path(self.title).stat().st_mtime_ns
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                return Stamp(stream.tell(), modified, digest)
+        except OSError as error:
+            raise _unreadable(self.title, error) from None
+
     def is_unchanged(self, stamp: Stamp) -> bool:
         try:
             if Path(self.title).stat().st_size != stamp.size:
                 return False
-            # Not trusting an equal time alone: copying tools keep it, and hashing is far quicker than reading.
-            with Path(self.title).open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest() == stamp.digest
         except OSError as error:
             raise _unreadable(self.title, error) from None
+        # Not trusting an equal time alone: copying tools keep it, and hashing is far quicker than reading.
+        return self.look().digest == stamp.digest
 
 
 class _Stdin(_List):
-    def __init__(self) -> None:
+    def __init__(self, reading: Reading) -> None:
         super().__init__(STDIN, "stdin", ())
+        self._reading = reading
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, fetch: Fetch) -> Iterator[Entry]:
         # Unbuffered: a read gives what is there already, and no lock is held by a thread that waits for more.
         buffered: Any = sys.stdin.buffer
         try:
-            yield from read_yaml(getattr(buffered, "raw", buffered), self.title)
+            yield from self._reading.entries(getattr(buffered, "raw", buffered), self.title, "", fetch)
         except OSError as error:
             raise _unreadable(self.title, error) from None
+
+
+class _Remote(_List):
+    """A list that has to be fetched; nobody can tell whether it has changed since."""
+
+    def __init__(self, url: str, reading: Reading) -> None:
+        """Take it apart.
+
+        Raises:
+            SourceError: it is no URL.
+        """
+        try:
+            self._target = msgspec.structs.replace(entries.target(url), kind=LIST)
+        except urls.InvalidURL as error:
+            raise SourceError(f"{error}; give a list file or the http(s) URL of one") from None
+        super().__init__(self._target.href, self._target.url, ())
+        self._reading = reading
+
+    def entries(self, fetch: Fetch) -> Iterator[Entry]:
+        result = fetch(self._target)
+        if isinstance(result, Failure):
+            raise SourceError(f"{self.title}: the list cannot be fetched: {result.message}")
+        path = result.final_url.partition("?")[0]
+        stream = io.BytesIO(result.body)
+        yield from self._reading.entries(stream, self.title, path, fetch, href=result.final_url)
+
+
+def _refuse(target: Target) -> Page | Failure:
+    return Failure(target.url, "connect_error", "nothing is fetched here", attempts=0)
 
 
 class _Hashed:
@@ -200,22 +271,43 @@ class _Hashed:
         return getattr(self._stream, name)
 
 
-def open_sources(args: Sequence[str]) -> Lists:
-    """The entries of list files and literal URLs, in order.
+def open_sources(args: Sequence[str], choice: Choice = PLAIN) -> Lists | Selection:
+    """The entries of list files, lists elsewhere and literal URLs, in order.
 
     Args:
-        args: paths of YAML lists, ``-`` for standard input, or literal http(s) URLs.
+        args: paths of lists, ``-`` for standard input, http(s) URLs of sitemaps (``.xml``, ``.xml.gz``; with an
+            `input_format`, of lists in that format), or literal http(s) URLs.
+        choice: how they are to be read.
 
     Raises:
-        SourceError: a list is missing, unreadable or in no known format.
+        SourceError: a list is missing or unreadable.
     """
+    reading = Reading(choice.input_format, choice.column)
     lists: list[_List] = []
-    for literal, group in itertools.groupby(args, _is_literal):
-        if literal:
+    for kind, group in itertools.groupby(args, lambda arg: _kind(arg, choice)):
+        if kind is _InMemory:
             lists.append(_literals(list(group), len(lists)))
+        elif kind is _Remote:
+            lists += [_Remote(arg, reading) for arg in group]
         else:
-            lists += [_Stdin() if arg == STDIN else _File(arg) for arg in group]
-    return Lists(lists, [arg if arg == STDIN or _is_literal(arg) else str(Path(arg).resolve()) for arg in args])
+            lists += [_Stdin(reading) if arg == STDIN else _File(arg, reading) for arg in group]
+    return choice.of(Lists(lists, [_identity(arg) for arg in args]))
+
+
+def _kind(arg: str, choice: Choice) -> type[_List]:
+    if not _is_literal(arg):
+        return _File
+    return _Remote if choice.input_format is not None or _SITEMAP.search(_path(arg)) else _InMemory
+
+
+def _path(url: str) -> str:
+    return re.split(r"[?#]", url, maxsplit=1)[0]
+
+
+def _identity(arg: str) -> str:
+    if arg == STDIN:
+        return arg
+    return entries.without_userinfo(arg) if _is_literal(arg) else str(Path(arg).resolve())
 
 
 def can_be_opened(identity: str) -> bool:
@@ -229,7 +321,10 @@ def _literals(args: list[str], place: int) -> _List:
     return _InMemory(f"command line {place}", ", ".join(args), made, hashlib.sha256(packed).hexdigest(), len(packed))
 
 
-def iter_targets(items: Iterable[str | Mapping[str, Any] | Target]) -> Lists:
+def iter_targets(
+    items: Iterable[str | Mapping[str, Any] | Target],
+    choice: Choice = PLAIN,
+) -> Lists | Selection:
     """The entries of a Python iterable: URLs, mappings of the same shape as in a list, or ready targets.
 
     Raises:
@@ -240,8 +335,8 @@ def iter_targets(items: Iterable[str | Mapping[str, Any] | Target]) -> Lists:
     made = (entries.from_any(item, f"item {number}") for number, item in enumerate(items, start=1))
     digest = _digest(items)
     if digest is None:
-        return Lists([_List(ITEMS, "the iterable of URLs", made)], [])
-    return Lists([_InMemory(ITEMS, "the list of URLs", made, *digest)], [_DIGEST + digest[0]])
+        return choice.of(Lists([_List(ITEMS, "the iterable of URLs", made)], []))
+    return choice.of(Lists([_InMemory(ITEMS, "the list of URLs", made, *digest)], [_DIGEST + digest[0]]))
 
 
 #: Name of a list that is a Python object.
@@ -266,7 +361,9 @@ def default_name(args: Sequence[str]) -> str:
         if arg == STDIN:
             return "stdin"
         if not _is_literal(arg):
-            return Path(arg).stem.strip(".") or "run"
+            name = Path(arg).name
+            plain = Path(name[:-3] if name.lower().endswith(".gz") else name)
+            return plain.stem.strip(".") or "run"
     for arg in args:
         try:
             return _UNSAFE.sub("-", urls.split(arg).host).strip("-.") or "run"

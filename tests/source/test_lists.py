@@ -13,12 +13,16 @@ import pytest
 import yaml
 
 from scraper.errors import SourceError
-from scraper.records import Failure, ListEnd, Target
+from scraper.records import Failure, ListEnd, Page, Target
 from scraper.source import default_name, iter_targets, open_sources
-from scraper.source.lists import read_yaml
+from scraper.source.yaml_list import read_yaml
 
 A = Target("https://a.example/", "https://a.example/", "a.example")
 B = Target("https://b.example/x#y", "https://b.example/x", "b.example")
+
+
+def nothing(_: Target) -> Page | Failure:
+    raise AssertionError("there is nothing to fetch")
 
 
 def read(content: str | bytes, loader: Any = yaml.Loader) -> list[Target | Failure]:
@@ -201,12 +205,11 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["missing.yaml", ".", "list.csv", "list.txt", "urls.yaml.gz", "a\0b", "www.example.com"]
+    "name", ["missing.yaml", ".", "missing.csv", "list.txt", "urls.yaml.gz", "a\0b", "www.example.com"]
 )
 def test_unusable_sources_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Before the first entry is asked for, one line that begins with the path."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "list.csv").write_text("url\nhttps://a.example/\n")
     with pytest.raises(SourceError) as caught:
         open_sources(["https://a.example/", name])
     assert str(caught.value).startswith(f"{name}: ")
@@ -267,6 +270,11 @@ def test_a_single_one_is_no_iterable(items: Any) -> None:
         (["config/urls.yaml"], "urls"),
         (["a.b.yml", "c.yaml"], "a.b"),
         (["list"], "list"),
+        (["a/urls.csv.gz"], "urls"),
+        (["b.c.YAML.GZ"], "b.c"),
+        ([".yaml"], "yaml"),
+        (["list.gz"], "list"),
+        (["https://Shop.example/sitemap.xml"], "shop.example"),
         (["-"], "stdin"),
         (["https://u:p@Shop.example:8080/x"], "shop.example"),
         (["http://[::1]:80/"], "1"),
@@ -334,7 +342,7 @@ def test_lists_that_were_read_before(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(f"- https://{name}.example/\n")
         names.append(str(tmp_path / name))
-    ends = [item for item in open_sources(names).read({}) if isinstance(item, ListEnd)]
+    ends = [item for item in open_sources(names).read({}, nothing) if isinstance(item, ListEnd)]
     known = {end.name: end.stamp for end in ends if end.stamp is not None}
     assert open_sources(names).are_unchanged(known)
     modified = (tmp_path / "b").stat().st_mtime_ns
@@ -342,6 +350,6 @@ def test_lists_that_were_read_before(tmp_path: Path) -> None:
     os.utime(tmp_path / "b", ns=(modified, modified))
     lists = open_sources(names)
     assert not lists.are_unchanged(known)
-    again = list(lists.read(known))
+    again = list(lists.read(known, nothing))
     assert [item.unread for item in again if isinstance(item, ListEnd)] == [True, False, False]
     assert [item.url for item in again if isinstance(item, Target)] == ["https://d.example/", "https://c.example/"]
