@@ -26,7 +26,7 @@ _USERINFO: Final = re.compile(
 _AT: Final = re.compile("@|%40|\N{FULLWIDTH COMMERCIAL AT}|\N{SMALL COMMERCIAL AT}")
 _SEPARATOR: Final = re.compile(r"([/\\?#])")
 #: The beginning of such a text that holds no secret.
-_BEGINNING: Final = re.compile(rf"\s*+(?:{_HTTP}|[a-z][a-z0-9+.-]*:(?=[/\\]))?[/\\]*+", re.IGNORECASE)
+_BEGINNING: Final = re.compile(rf"\s*+(?:{_HTTP}|[a-z][a-z0-9+.-]*:(?=[/\\]{{2}}))?[/\\]*+", re.IGNORECASE)
 #: A scheme within it, whose colon begins no password.
 _SCHEME_WITHIN: Final = re.compile(r"https?:$", re.IGNORECASE)
 #: An address for mail, whose @ follows no password.
