@@ -14,23 +14,36 @@ from ada_url import URL, join_url
 
 #: What the URL parser drops wherever it stands (URL Standard §4.4).
 _DROPPED: Final = r"[\t\n\r]*"
-_HTTP: Final = _DROPPED.join("http") + f"{_DROPPED}s?{_DROPPED}:[/\\\\\t\n\r]*"
+#: The possessive `*+` never gives back what it took: else a text of tabs alone would take the square of its length.
+_HTTP: Final = _DROPPED.join("http") + f"{_DROPPED}s?{_DROPPED}:[/\\\\\t\n\r]*+"
 #: Userinfo as the URL parser sees it: after http(s) and any number of slashes of either kind, or after two slashes, up
-#: to the last @ before the path.
+#: to the last @ before the path (URL Standard §4.4, authority state).
 _USERINFO: Final = re.compile(
-    rf"^([\x00-\x20]*(?:{_HTTP}|(?:[a-z][a-z0-9+.-]*:)?[/\\]{{2,}}))[^/\\?#]*@", re.IGNORECASE
+    rf"^([\x00-\x20]*+(?:{_HTTP}|(?:[a-z][a-z0-9+.-]*:)?[/\\]{{2,}}+))[^/\\?#]*@", re.IGNORECASE
 )
+
+#: What may stand for the @ behind a password in a text that is no URL: itself, encoded, or as other keyboards have it.
+_AT: Final = re.compile("@|%40|\N{FULLWIDTH COMMERCIAL AT}|\N{SMALL COMMERCIAL AT}")
+_SEPARATOR: Final = re.compile(r"([/\\?#])")
+#: The beginning of such a text that holds no secret.
+_BEGINNING: Final = re.compile(rf"\s*+(?:{_HTTP}|[a-z][a-z0-9+.-]*:(?=[/\\]{{2}}))?[/\\]*+", re.IGNORECASE)
+#: A scheme within it, whose colon begins no password.
+_SCHEME_WITHIN: Final = re.compile(r"https?:$", re.IGNORECASE)
+#: An address for mail, whose @ follows no password.
+_MAIL: Final = re.compile(r"\s*mailto:[^/\\:]*", re.IGNORECASE)
 
 
 class Parts(NamedTuple):
     """An http(s) URL, taken apart.
 
     Attributes:
-        href: serialisation without fragment and userinfo.
+        href: serialisation without fragment and userinfo (URL Standard §4.5): what tells pages apart. So two spellings
+            that differ in nothing but these are the same page; ``%7E`` and ``~`` are not, which the standard does not
+            make the same.
         scheme: ``http`` or ``https``.
         host: as serialised: IDNA-encoded, IPv6 in brackets.
         port: the explicit or default port.
-        target: path and query, as they go into the request line.
+        target: path and query, as they go into the request line; never empty, always ASCII without spaces.
         authorization: Basic credentials made of the userinfo (RFC 7617), or None.
     """
 
@@ -91,8 +104,33 @@ def join(base: str, link: str) -> str | None:
 
 
 def without_userinfo(text: str) -> str:
-    """The list's own spelling, with any ``user:password@`` cut out."""
+    """The list's own spelling of a URL, with any ``user:password@`` cut out; the rest is left as it was.
+
+    What is no valid http(s) URL needs `redacted` instead: who wrote it meant as a password what the standard does not.
+    """
     return _USERINFO.sub(r"\1", text) if "@" in text else text
+
+
+def redacted(text: str) -> str:
+    """A text that is no valid http(s) URL, without anything that might have been meant as a user name and password.
+
+    It errs on the safe side. Whatever precedes an @ in its segment (of what ``/``, ``\\``, ``?`` and ``#`` separate)
+    goes; and since passwords that were not encoded hold separators, too (``http://me:se/cret@host/``), all from the
+    first segment with a colon up to the last @. The scheme stays.
+    """
+    ats = list(_AT.finditer(text))
+    if not ats or _MAIL.fullmatch(text):
+        return text
+    before, after = text[: ats[-1].start()], text[ats[-1].end() :]
+    beginning = _BEGINNING.match(before)
+    start = beginning.end() if beginning else 0
+    kept = [before[:start]]
+    pieces = _SEPARATOR.split(before[start:])
+    for segment, separator in zip(pieces[::2], pieces[1::2], strict=False):  # the last segment goes in any case
+        if ":" in _SCHEME_WITHIN.sub("", segment):
+            break
+        kept += [_AT.split(segment)[-1], separator]
+    return "".join([*kept, after])
 
 
 def _basic(userinfo: str) -> str:
@@ -102,5 +140,5 @@ def _basic(userinfo: str) -> str:
 
 
 def _shorten(text: str, limit: int = 200) -> str:
-    shown = repr(without_userinfo(text))
+    shown = repr(redacted(text))
     return shown if len(shown) <= limit else shown[:limit] + "…'"

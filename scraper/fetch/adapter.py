@@ -20,8 +20,10 @@ from urllib.request import getproxies
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidProxyURL
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3 import HTTPConnectionPool, ProxyManager
+from urllib3.exceptions import LocationParseError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from scraper.fetch.connection import Pool, TLSPool
@@ -107,11 +109,19 @@ class Adapter(HTTPAdapter):
         super().close()
 
     def _new_pool(self, parts: Parts, proxy: str | None) -> HTTPConnectionPool:
+        """A pool for an origin.
+
+        Raises:
+            InvalidProxyURL, ProxySchemeUnknown, …: the proxy cannot be used.
+        """
         tls: dict[str, Any] = {"ssl_context": self._tls_context} if parts.scheme == "https" else {}
         if proxy is None:
             kind = TLSPool if tls else Pool
             return kind(parts.host, parts.port, maxsize=self._workers, **tls)
-        manager = self.proxy_manager_for(proxy, **tls)
+        try:
+            manager = self.proxy_manager_for(proxy, **tls)
+        except (LocationParseError, ValueError):  # their messages show the proxy's password
+            raise InvalidProxyURL("the proxy's URL is malformed") from None
         if isinstance(manager, ProxyManager):
             manager.pool_classes_by_scheme = {"http": Pool, "https": TLSPool}
         return manager.connection_from_host(parts.host, parts.port, parts.scheme)  # type: ignore[no-any-return]

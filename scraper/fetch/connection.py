@@ -98,6 +98,17 @@ class _Deadline:
     port: int
     socket_options: Any
 
+    @property
+    def host(self) -> str:
+        """As the URL's serialisation has it: the dot that may end a name (``a.example.``) belongs into the Host field
+        too (RFC 9110 §7.2), where urllib3 would leave it out. Certificates are compared without it all the same.
+        """
+        return self._dns_host
+
+    @host.setter
+    def host(self, value: str) -> None:
+        self._dns_host = value
+
     def _new_conn(self) -> socket.socket:
         sock = _connect(self._dns_host, self.port, self.exchange)
         for option in self.socket_options or ():

@@ -12,10 +12,8 @@ from scraper import urls
 from scraper.records import Failure, Target
 from scraper.settings import values
 
-#: What comes before the last @ of anything that might be meant as an authority, with or without a scheme.
-_USERINFO: Final = re.compile(
-    r"^(\s*(?:https?:|[a-z][a-z0-9+.-]*:(?=[/\\]))?[/\\]*)(?!mailto:)[^/\\?#]*@", re.IGNORECASE
-)
+#: Text in JSON.
+_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"')
 _MISSING: Final = object()
 
 
@@ -45,7 +43,7 @@ def from_mapping(entry: Mapping[Any, Any], place: str) -> Target | Failure:
     further = {str(key): value for key, value in entry.items() if key not in ("url", "headers")}
     if not isinstance(url, str):
         raw = further if url is _MISSING else url
-        return invalid(_as_text(raw), "the entry has no url" if url is _MISSING else "its url is not text", place)
+        return _failure(_as_text(raw), "the entry has no url" if url is _MISSING else "its url is not text", place)
     made = from_text(url, place)
     if isinstance(made, Failure):
         return made
@@ -67,19 +65,26 @@ def from_any(entry: object, place: str) -> Target | Failure:
 
 def from_other(entry: object, place: str) -> Failure:
     """The failure of an entry that is neither text nor a mapping."""
-    return invalid(_as_text(entry), "an entry must be a URL or a mapping with one", place)
+    return _failure(_as_text(entry), "an entry must be a URL or a mapping with one", place)
 
 
 def invalid(url: str, why: str, place: str) -> Failure:
-    """The failure of an entry that gives no target; `url` is its raw text."""
-    # A lone surrogate, which a Python string may hold, has no place in a UTF-8 file.
-    shown = without_userinfo(url).encode("utf-8", "backslashreplace").decode()
-    return Failure(url=shown, error="invalid_url", message=f"{place}: {why}", attempts=0)
+    """The failure of an entry that gives no target; `url` is its raw text, of which the userinfo is cut out."""
+    return _failure(without_userinfo(url), why, place)
 
 
 def without_userinfo(text: str) -> str:
     """The text without anything that might be a user name and password, even if it is no valid URL."""
-    return _USERINFO.sub(r"\1", urls.without_userinfo(text)) if "@" in text else text
+    try:
+        return target(text).url
+    except urls.InvalidURL:
+        return urls.redacted(text)
+
+
+def _failure(shown: str, why: str, place: str) -> Failure:
+    # A lone surrogate, which a Python string may hold, has no place in a UTF-8 file.
+    url = shown.encode("utf-8", "backslashreplace").decode()
+    return Failure(url=url, error="invalid_url", message=f"{place}: {why}", attempts=0)
 
 
 def _spelling(url: str, parts: urls.Parts) -> str:
@@ -101,7 +106,7 @@ def _why_not(url: str) -> str:
         urls.split(shown)
     except urls.InvalidURL as error:
         return str(error)
-    return f"not a valid URL: its user name or password spoils {values.show(shown)}"
+    return f"not a valid URL: what stands before its @ spoils {values.show(shown)}"
 
 
 def _headers(given: object) -> dict[str, str] | None:
@@ -125,8 +130,9 @@ def _input(further: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _as_text(value: object) -> str:
-    """A value that is no URL, so that the failure can name it."""
+    """A value that is no URL, so that the failure can name it; without the userinfo of URLs within."""
     try:
-        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        packed = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
+        return without_userinfo(repr(value))
+    return _STRING.sub(lambda text: f'"{without_userinfo(text[1])}"', packed)

@@ -729,6 +729,24 @@ def test_certificate_of_another_host(serve: Serve, authority: trustme.CA, client
     assert (failure.error, failure.retryable) == ("tls_error", False)
 
 
+@pytest.mark.usefixtures("trusted")
+def test_certificate_of_a_name_that_ends_in_a_dot(
+    serve: Serve, tls: ssl.SSLContext, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dot belongs to the Host field and to nothing that TLS knows (RFC 6066 §3)."""
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _host, *arguments, **options: real("127.0.0.1", *arguments, **options)
+    )
+    names: list[str | None] = []
+    tls.sni_callback = lambda _sock, name, _context: names.append(name)
+    server = serve(encrypted(tls, page))
+    client.page(f"https://localhost.:{server.port}/")
+    tls.sni_callback = None
+    assert names == ["localhost"]
+    assert f"\r\nHost: localhost.:{server.port}".encode() in server.requests[0]
+
+
 def test_verification_switched_off(serve: Serve, tls: ssl.SSLContext, open_client: OpenClient) -> None:
     """``verify_tls: false`` takes any certificate, without a warning for each request."""
     server = serve(encrypted(tls, page))
