@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scraper import job as jobs
+from scraper import urls
 from scraper.errors import UsageError
 from scraper.fetch import Fetcher
 from scraper.parse import engines, fields
@@ -39,7 +40,7 @@ def try_url(url: str, settings: Any, overrides: Mapping[str, Any]) -> Report:
         UsageError: the settings are wrong, or `url` is no http(s) URL.
     """
     if "://" not in url:
-        raise UsageError(f"{url}: not an http(s) URL")
+        raise UsageError(f"{urls.redacted(url)}: not an http(s) URL")
     job = jobs.Job.prepare([url], settings, overrides)  # a page, whatever it ends in
     try:
         extractor = Extractor(job.plan)

@@ -296,7 +296,6 @@ def test_the_library(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     assert traces(json.dumps(records).encode()) == traces(caplog.text.encode()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="summary.json names the sources as they were given")
 def test_a_literal_url(site: Site, said: Cli, tmp_path: Path) -> None:
     """A URL on the command line is one of a list."""
     assert said("run", site.url("/page"), "-o", "out", *QUICK).returncode == 0
@@ -304,7 +303,6 @@ def test_a_literal_url(site: Site, said: Cli, tmp_path: Path) -> None:
     assert told(tmp_path / "out") == {}
 
 
-@pytest.mark.xfail(strict=True, reason="the complaint repeats the argument")
 @pytest.mark.parametrize("command", ["run", "try"])
 def test_what_is_taken_for_a_file(said: Cli, command: str) -> None:
     """The complaint about what is neither a file nor a URL does not repeat a password in it."""

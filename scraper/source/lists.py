@@ -291,7 +291,9 @@ def open_sources(args: Sequence[str], choice: Choice = PLAIN) -> Lists | Selecti
             lists += [_Remote(arg, reading) for arg in group]
         else:
             lists += [_Stdin(reading) if arg == STDIN else _File(arg, reading) for arg in group]
-    return choice.of(Lists(lists, [_identity(arg) for arg in args]))
+    return choice.of(
+        Lists(lists, [arg if arg == STDIN or _is_literal(arg) else str(Path(arg).resolve()) for arg in args])
+    )
 
 
 def _kind(arg: str, choice: Choice) -> type[_List]:
@@ -302,12 +304,6 @@ def _kind(arg: str, choice: Choice) -> type[_List]:
 
 def _path(url: str) -> str:
     return re.split(r"[?#]", url, maxsplit=1)[0]
-
-
-def _identity(arg: str) -> str:
-    if arg == STDIN:
-        return arg
-    return entries.without_userinfo(arg) if _is_literal(arg) else str(Path(arg).resolve())
 
 
 def can_be_opened(identity: str) -> bool:
@@ -378,4 +374,6 @@ def _is_literal(arg: str) -> bool:
 
 def _unreadable(path: str, error: Exception) -> SourceError:
     reason = getattr(error, "strerror", None) or error
-    return SourceError(f"{path}: cannot be read: {reason}; give a list file or an http(s) URL")
+    # With a colon before the @ it was meant as a URL rather than as a file.
+    shown = urls.redacted(path) if ":" in path.partition("@")[0] else path
+    return SourceError(f"{shown}: cannot be read: {reason}; give a list file or an http(s) URL")

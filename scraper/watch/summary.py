@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from scraper import urls
 from scraper.counters import Counters
 from scraper.watch.prospect import Prospect
 
@@ -128,7 +129,13 @@ def from_json(content: bytes) -> Summary:
 
 
 def summarise(
-    counters: Counters, *, busy: dict[str, float], complete: bool, prospect: Prospect | None = None, **about: Any
+    counters: Counters,
+    *,
+    busy: dict[str, float],
+    complete: bool,
+    sources: Iterable[str] = (),
+    prospect: Prospect | None = None,
+    **about: Any,
 ) -> Summary:
     """Put the numbers of a run together.
 
@@ -136,6 +143,7 @@ def summarise(
         counters: totals.
         busy: busy seconds of each stage's capacity, as a share.
         complete: the list was read to its end and every URL has an outcome.
+        sources: what the URLs came from, as it was given.
         prospect: what is to come; None if it does not go on.
         about: further attributes of `Summary`.
     """
@@ -154,8 +162,20 @@ def summarise(
         running=prospect is not None,
         eta_seconds=None if prospect is None or prospect.seconds is None else round(prospect.seconds, 1),
         last_host=(prospect.host or None) if prospect is not None else None,
+        sources=list(map(_without_userinfo, sources)),
         **about,
     )
+
+
+def _without_userinfo(source: str) -> str:
+    """A source as others may read it: a URL may hold a password, of which only the state may know."""
+    if not source.lower().startswith(("http://", "https://")):
+        return source
+    try:
+        urls.split(source)
+    except urls.InvalidURL:
+        return urls.redacted(source)
+    return urls.without_userinfo(source)
 
 
 def count(counters: Counters) -> UrlCounts:
