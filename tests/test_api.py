@@ -78,7 +78,7 @@ def test_run_returns_the_summary(site: Any, tmp_path: Path) -> None:
     assert (summary.urls.ok, summary.urls["ok"], summary.records, summary.complete) == (1, 1, 1, True)
     assert (tmp_path / "o" / "summary.json").read_bytes() == summary.to_json()
     assert scraper.run([f"{site.url}/a"], output=tmp_path / "o", parse_workers=0, **QUICK) == summary
-    assert site.hits == {"/a": 1}
+    assert site.hits == {"/robots.txt": 1, "/a": 1}
 
 
 def test_settings_as_a_mapping_and_a_parser_function(site: Any) -> None:
@@ -229,5 +229,7 @@ def test_cut_gzip_body_is_a_failure(serve: Any) -> None:
     text = "".join(random.Random(1).choices("abcdefgh <>", k=20_000)).encode()
     site = serve(lambda path: (200, {"Content-Encoding": "gzip"}, gzip.compress(text)[:300]))
     failures: list[Failure] = []
-    assert not list(scraper.scrape([f"{site.url}/a"], parse_workers=0, retries=0, on_failure=failures.append))
+    assert not list(
+        scraper.scrape([f"{site.url}/a"], parse_workers=0, retries=0, robots=False, on_failure=failures.append)
+    )
     assert [failure.error for failure in failures] == ["truncated_body"]

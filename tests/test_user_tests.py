@@ -43,6 +43,7 @@ def mocked() -> Iterator[responses.RequestsMock]:
 def test_default_settings(mocked: responses.RequestsMock) -> None:
     """With default settings, worker processes included, mocks answer."""
     mocked.get(SHOP, body=HTML, content_type="text/html; charset=utf-8")
+    mocked.get(f"{SHOP}robots.txt", status=404)
     (record,) = scraper.scrape([SHOP])
     assert (record["title"], record["h1"], record["links"]) == ("Shop", "Things", ["https://shop.example/a"])
     assert (record["url"], record["status"]) == (SHOP, 200)
@@ -52,7 +53,7 @@ def test_default_settings(mocked: responses.RequestsMock) -> None:
 def test_with_the_decorator() -> None:
     """The decorator that most people use; parsing inline."""
     responses.get(SHOP, body=HTML, content_type="text/html")
-    (record,) = scraper.scrape([SHOP], fields={"t": "h1"}, parse_workers=0)
+    (record,) = scraper.scrape([SHOP], fields={"t": "h1"}, parse_workers=0, robots=False)
     assert record["t"] == "Things"
     assert len(responses.calls) == 1
     assert responses.calls[0].request.headers["Accept-Encoding"]
@@ -62,14 +63,30 @@ def test_header_matcher(mocked: responses.RequestsMock) -> None:
     """Matchers see the headers of the list entry."""
     mocked.get(SHOP, body=HTML, content_type="text/html", match=[matchers.header_matcher({"X-Key": "7"})])
     entry = {"url": SHOP, "headers": {"X-Key": "7"}, "sku": "A"}
-    (record,) = scraper.scrape([entry], fields={"t": "h1"}, parse_workers=0)
+    (record,) = scraper.scrape([entry], fields={"t": "h1"}, parse_workers=0, robots=False)
     assert record["input"] == {"sku": "A"}
 
 
 def test_query_matcher(mocked: responses.RequestsMock) -> None:
     """Matchers see the query."""
     mocked.get(SHOP, body=HTML, content_type="text/html", match=[matchers.query_param_matcher({"q": "a b"})])
-    assert len(list(scraper.scrape([f"{SHOP}?q=a%20b"], parse_workers=0))) == 1
+    assert len(list(scraper.scrape([f"{SHOP}?q=a%20b"], parse_workers=0, robots=False))) == 1
+
+
+@pytest.mark.parametrize("mocked_too", [True, False])
+def test_robots_txt_is_a_request_like_any_other(mocked: responses.RequestsMock, mocked_too: bool) -> None:
+    """Mocked, its rules hold; not mocked, nothing may be asked for, and the message says why."""
+    mocked.get(SHOP, body=HTML, content_type="text/html")
+    mocked.get(f"{SHOP}private", body=HTML, content_type="text/html")
+    if mocked_too:
+        mocked.get(f"{SHOP}robots.txt", body="User-agent: *\nDisallow: /private")
+    failures: list[scraper.Failure] = []
+    records = list(
+        scraper.scrape([SHOP, f"{SHOP}private"], on_failure=failures.append, parse_workers=0, retries=0, delay=0)
+    )
+    assert len(records) == (1 if mocked_too else 0)
+    assert {failure.error for failure in failures} == {"robots_disallowed" if mocked_too else "robots_unreachable"}
+    assert mocked_too or "match any registered mock" in failures[0].message
 
 
 def test_redirect(mocked: responses.RequestsMock) -> None:
@@ -77,7 +94,7 @@ def test_redirect(mocked: responses.RequestsMock) -> None:
     mocked.get(SHOP, status=302, headers={"Location": "/new"})
     mocked.get(f"{SHOP}new", status=301, headers={"Location": "https://other.example/"})
     mocked.get("https://other.example/", body=HTML, content_type="text/html")
-    (record,) = scraper.scrape([SHOP], parse_workers=0)
+    (record,) = scraper.scrape([SHOP], parse_workers=0, robots=False)
     assert record["final_url"] == "https://other.example/"
 
 
@@ -94,7 +111,7 @@ def test_failures(mocked: responses.RequestsMock, answer: dict[str, Any], kind: 
     """What a mock raises or answers becomes a failure of the right kind."""
     mocked.get(SHOP, **answer)
     failures: list[scraper.Failure] = []
-    assert list(scraper.scrape([SHOP], on_failure=failures.append, parse_workers=0, retries=0)) == []
+    assert list(scraper.scrape([SHOP], on_failure=failures.append, parse_workers=0, retries=0, robots=False)) == []
     assert [failure.error for failure in failures] == [kind]
 
 
@@ -102,7 +119,7 @@ def test_retry_is_asked_again(mocked: responses.RequestsMock) -> None:
     """Answers in order: a 503, then the page."""
     mocked.get(SHOP, status=503)
     mocked.get(SHOP, body=HTML, content_type="text/html")
-    assert len(list(scraper.scrape([SHOP], parse_workers=0))) == 1
+    assert len(list(scraper.scrape([SHOP], parse_workers=0, robots=False))) == 1
     assert len(mocked.calls) == 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from scraper.counters import Counters
 from scraper.pipeline import supply as supply_module
 from scraper.pipeline.supply import Item, Supply
-from scraper.records import Outcome, Stamp
+from scraper.records import Failure, Outcome, Page, Stamp, Target
 from scraper.schedule import Rules, Schedule, Store
 
 LIMIT: Final = 10.0
@@ -38,8 +39,13 @@ class Lists:
         self.known: Mapping[str, Stamp] | None = None
         self.waits, self.go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
 
-    def read(self, known: Mapping[str, Stamp]) -> Iterator[Item]:
+    @property
+    def is_of_files(self) -> bool:
+        return False
+
+    def read(self, known: Mapping[str, Stamp], fetch: Callable[[Target], Page | Failure]) -> Iterator[Item]:
         self.known = known
+        self.fetch = fetch
         for number, item in enumerate(self._items):
             if number == self._hold:
                 self.waits.set()
@@ -55,7 +61,13 @@ class Rig:
     """A supply with a real store and a real schedule, and what came of it."""
 
     def __init__(
-        self, items: Sequence[Item | Exception] | None, store: Store, *, hold: int | None = None, window: int = 10_000
+        self,
+        items: Sequence[Item | Exception] | None,
+        store: Store,
+        *,
+        hold: int | None = None,
+        window: int = 10_000,
+        delays: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         lists = None if items is None else Lists(items, hold)
         self.lists = lists or Lists([], None)
@@ -65,7 +77,7 @@ class Rig:
         self.errors: list[BaseException] = []
         self.failed = threading.Event()
         self.wanted = True
-        self.schedule = Schedule(lambda host: Rules(1000, 0.0), retries=0, window=window)
+        self.schedule = Schedule(lambda host: Rules(1000, delays.get(host, 0.0)), retries=0, window=window)
         self.supply = Supply(lists, self.schedule, self.counters, deliver=self.deliver, fail=self.fail)
 
     def deliver(self, outcomes: list[Outcome]) -> bool:
@@ -140,5 +152,5 @@ def rig(store: Store) -> Iterator[Callable[..., Rig]]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches so small that a short list has many of them."""
-    for name, value in {"BATCH": 50, "AHEAD": 20, "ROWS": 10, "PRIME": 30}.items():
+    for name, value in {"BATCH": 50, "AHEAD": 20, "KNOWN": 30, "PRIME": 30}.items():
         monkeypatch.setattr(supply_module, name, value)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from scraper.errors import RunError, SourceError
 from scraper.pipeline import supply as supply_module
 from scraper.pipeline.supply import Item
-from scraper.records import Failure, ListEnd, ListStart, Outcome, Stamp, Target
+from scraper.records import LIST, Failure, ListEnd, ListStart, Outcome, Page, Stamp, Target
 from scraper.schedule import Store
 
 LIMIT: Final = 10.0
@@ -72,6 +73,89 @@ def test_fetching_starts_before_the_list_ends(rig: Make) -> None:
     assert not supplied.store.is_listed
     supplied.lists.go_on.set()
     assert len(supplied.take_all()) == 15
+
+
+def of(host: str, number: int) -> Target:
+    return Target(f"https://{host}/{number}", f"https://{host}/{number}", host)
+
+
+def test_a_list_that_trickles_in(rig: Make) -> None:
+    """Each entry is fetched as it comes, though the schedule knows of many URLs of a host that must not be asked."""
+    slow = [of("slow", number) for number in range(50)]
+    supplied = rig(whole(*slow, of("a", 1), of("b", 2)), hold=52, delays={"slow": 3600.0})
+    supplied.start()
+    assert {supplied.take(), supplied.take()} == {"https://slow/0", "https://a/1"}
+    assert supplied.lists.waits.wait(LIMIT)
+    supplied.lists.go_on.set()
+    assert supplied.take() == "https://b/2"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_list_sorted_by_host(rig: Make, store: Store) -> None:
+    """The first host has far more URLs than fit into memory: those behind it get their turn all the same."""
+    listed = [of("large", number) for number in range(600)] + [of(f"h{number}", number) for number in range(20)]
+    supplied = rig(whole(*listed), window=20, delays={"large": 3600.0})
+    supplied.supply._eager = True
+    supplied.start()
+    if not store.is_durable:
+        return  # it is read no further than it is used
+    taken = {supplied.take() for _ in range(21)}
+    assert taken == {"https://large/0"} | {f"https://h{number}/{number}" for number in range(20)}
+
+
+def test_pages_of_former_sessions_count_once(rig: Make, store: Store) -> None:
+    """They are handed out at once, though the list that names them is read again beside."""
+    store.begin_loading()
+    store.begin_list()
+    store.enter([target(number) for number in range(30)])
+    supplied = rig(whole(*map(target, range(40))))
+    supplied.start()
+    assert sorted(supplied.take_all()) == sorted(target(number).url for number in range(40))
+    assert supplied.counters.total == 40
+
+
+def test_a_list_that_has_to_be_fetched(rig: Make) -> None:
+    """It goes through the schedule like a page, and its answer back to who reads the lists."""
+    wanted = msgspec.structs.replace(of("a", 9), kind=LIST)
+    supplied = rig([ListStart("l"), wanted, ListEnd("l", None)])
+    got: list[Page | Failure] = []
+
+    def read(*arguments: Any) -> Iterator[Item]:
+        got.append(arguments[1](wanted))
+        yield ListStart("l")
+        yield of("b", 1)
+        yield ListEnd("l", None)
+
+    supplied.lists.read = read  # type: ignore[method-assign]
+    supplied.start()
+    one = supplied.schedule.take()
+    assert one == wanted
+    assert supplied.supply.is_asking
+    answer = Page(wanted.url, wanted.href, 200, "", [], b"the list")
+    supplied.supply.answer(answer)
+    supplied.schedule.done(one)
+    assert supplied.take_all() == ["https://b/1"]
+    assert got == [answer]
+    assert not supplied.supply.is_asking
+
+
+def test_a_list_that_is_fetched_when_the_run_ends(rig: Make) -> None:
+    """Its reader is let go, and that is no error."""
+    wanted = msgspec.structs.replace(of("a", 9), kind=LIST)
+    supplied = rig([])
+
+    def read(*arguments: Any) -> Iterator[Item]:
+        arguments[1](wanted)
+        raise AssertionError("there was an answer")
+        yield wanted
+
+    supplied.lists.read = read  # type: ignore[method-assign]
+    supplied.start()
+    assert supplied.schedule.take() == wanted
+    supplied.end()
+    assert running() == set()
+    assert supplied.errors == []
+    assert not supplied.supply.listed
 
 
 def test_invalid_entries_are_delivered(rig: Make) -> None:
@@ -187,7 +271,7 @@ def test_errors_of_the_lists_are_told(rig: Make, error: Exception, opened: bool)
     assert not supplied.store.is_listed
 
 
-@pytest.mark.parametrize("method", ["enter", "begin_list", "end_list", "pending"])
+@pytest.mark.parametrize("method", ["enter", "begin_list", "end_list", "draw", "pending_hosts"])
 def test_errors_of_the_store_are_told(rig: Make, store: Store, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     """A disk that fills up ends the run, and no thread dies in silence."""
     error = RunError("cannot write state.db: disk full")
@@ -201,7 +285,7 @@ def test_errors_of_the_store_are_told(rig: Make, store: Store, monkeypatch: pyte
     assert supplied.failed.wait(LIMIT)
     assert supplied.errors == [error]
     supplied.end()
-    if method != "pending":
+    if not method.startswith(("draw", "pending")):
         assert not store.is_listed
 
 
@@ -257,5 +341,4 @@ def test_nobody_wants_the_outcomes(rig: Make) -> None:
     supplied.start()
     supplied.supply._feeder.join(LIMIT)
     assert not supplied.supply._feeder.is_alive()
-    assert supplied.schedule.waiting == 0
     assert supplied.errors == []

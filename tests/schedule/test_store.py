@@ -6,15 +6,34 @@ import contextlib
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
 from scraper.records import MOST_CRASHES, Failure, Outcome, Stamp, Target
 from scraper.schedule import Store
+from scraper.schedule.exchange import Draw, HostNote, StoredRobots, Want
 
 STAMP: Final = Stamp(1, 2, "digest")
 MOST: Final = 1000
+
+
+class Pending(NamedTuple):
+    """All that is pending, in the order of the list."""
+
+    targets: list[Target]
+    outcomes: list[Outcome]
+
+
+def pending(store: Store) -> Pending:
+    """Read it, host by host."""
+    wants = [Want(number, 0) for hosts in store.pending_hosts() for number, _ in hosts]
+    draws = store.draw(wants, 100_000)
+    assert all(draw.is_all for draw in draws)
+    return Pending(
+        sorted((each for draw in draws for each in draw.targets), key=lambda each: each.id),
+        sorted((each for draw in draws for each in draw.outcomes), key=lambda each: each.id),
+    )
 
 
 def target(name: str, spelling: str = "") -> Target:
@@ -90,7 +109,7 @@ def test_new_run(store: Store) -> None:
     assert store.lengths == {}
     assert not store.is_listed
     assert store.counters.total == 0
-    assert store.pending(0, MOST) == ([], [], 0)
+    assert pending(store) == ([], [])
 
 
 def test_targets_come_back_as_they_were(store: Store, path: Path) -> None:
@@ -103,7 +122,7 @@ def test_targets_come_back_as_they_were(store: Store, path: Path) -> None:
     store.enter([target("a"), rich])
     for each in (store, None):
         with contextlib.nullcontext(each) if each is not None else killed(path) as read:
-            first, second = read.pending(0, MOST).targets
+            first, second = pending(read).targets
         assert (first.id, second.id) == (1, 2)
         assert first == Target(target("a").url, target("a").href, "a.example", id=1)
         assert second == Target(
@@ -117,7 +136,7 @@ def test_first_spelling_stands(store: Store) -> None:
     read_list(store, target("a", "#1"), target("a", "#2"))
     store.begin_loading()
     read_list(store, target("a", "#3"))
-    assert [each.url for each in store.pending(0, MOST).targets] == ["https://a.example/a#1"]
+    assert [each.url for each in pending(store).targets] == ["https://a.example/a#1"]
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "ü\udfff漢"])
@@ -125,7 +144,7 @@ def test_odd_text(store: Store, text: str) -> None:
     """What neither SQLite's JSON nor UTF-8 can hold is replaced, and is still told from others."""
     store.begin_list()
     store.enter([invalid(text), invalid(text), invalid("plain")])
-    first, second = store.pending(0, MOST).outcomes
+    first, second = pending(store).outcomes
     assert first.failure is not None
     assert "\ufffd" in first.url
     assert "\ufffd" in first.failure.message
@@ -152,7 +171,7 @@ def test_duplicates_of_each_reading(
     """However often a list is read, changed or not: what counts is how often it names a page again."""
     for session in sessions:
         load(store, session, batch)
-    assert names(store.pending(0, MOST).targets) == order
+    assert names(pending(store).targets) == order
     assert (store.counters.total, store.counters.duplicate) == (len(order), duplicates)
     with killed(path) as again:
         assert again.counters == store.counters
@@ -168,7 +187,7 @@ def test_duplicates_after_an_interruption(store: Store, path: Path, place: int) 
     with killed(path) as again:
         assert not again.is_listed
         load(again, letters, 2)
-        assert names(again.pending(0, MOST).targets) == "abcd"
+        assert names(pending(again).targets) == "abcd"
         assert (again.counters.total, again.counters.duplicate) == (4, 3)
         assert again.is_listed
 
@@ -196,31 +215,112 @@ def test_duplicates_across_lists(store: Store, path: Path) -> None:
 # Pending
 
 
-def test_pages_of_pending(store: Store) -> None:
-    """Read in parts, each from behind the last one; `last` passes over what needs nobody."""
+def of(host: str, *names: str) -> list[Target]:
+    return [Target(f"https://{host}/{name}", f"https://{host}/{name}", host) for name in names]
+
+
+def test_drawing_a_part_at_a_time(store: Store) -> None:
+    """Each from behind the last row; it says whether there is more, and what comes later is behind it."""
     load(store, "aabacdefg")
-    seen, last = "", 0
-    while (chunk := store.pending(last, 3)).targets:
-        assert len(chunk.targets) <= 3
-        seen += names(chunk.targets)
-        last = chunk.last
+    ((host, number),) = (each for hosts in store.pending_hosts() for each in hosts)
+    assert number == 7
+    seen, last, whole = "", 0, False
+    while not whole:
+        (draw,) = store.draw([Want(host, last)], 3)
+        assert (draw.host, draw.name) == (host, "a.example")
+        assert len(draw.targets) == (3 if not draw.is_all else 1)
+        seen += names(draw.targets)
+        last, whole = draw.last, draw.is_all
     assert seen == "abcdefg"
-    assert last == 9
+    assert store.draw([Want(host, last)], 3) == [Draw(host, "a.example", [], [], last, is_all=True)]
     store.enter([target("h")])
-    assert names(store.pending(last, 3).targets) == "h"
+    (draw,) = store.draw([Want(host, last)], 3)
+    assert names(draw.targets) == "h"
+
+
+def test_drawing_of_several_hosts(store: Store, path: Path) -> None:
+    """Each gets its own, in the order that was asked for; counts are by host, in this session and the next."""
+    store.begin_list()
+    assert store.enter([*of("a", "1", "2"), *of("b", "3"), invalid("x"), *of("a", "4", "1")]) == [
+        (0, 1),
+        (1, 3),
+        (2, 1),
+    ]
+    assert store.enter([*of("b", "3", "5"), *of("c", "6")]) == [(2, 1), (3, 1)]
+    for each in (store, None):
+        with contextlib.nullcontext(each) if each is not None else killed(path) as read:
+            assert [*read.pending_hosts()] == [[(0, 1), (1, 3), (2, 2), (3, 1)]]
+            b, a, nobody = read.draw([Want(2, 0), Want(1, 0), Want(99, 0)], 2)
+            assert (names(b.targets), names(a.targets), nobody.targets) == ("35", "12", [])
+            assert (b.is_all, a.is_all, nobody.is_all) == (False, False, True)
+            assert read.numbers_of(["c", "a", "nowhere"]) == {"a": 1, "c": 3}
+    commit(store, ended(pending(store).targets[0]), ended(pending(store).targets[2]))
+    assert [*store.pending_hosts()] == [[(0, 1), (1, 2), (2, 1), (3, 1)]]
+
+
+def test_a_list_that_could_not_be_had(store: Store, path: Path) -> None:
+    """It stands among the entries that are no URL, with a kind and a status of its own, and is not asked for again."""
+    store.begin_list()
+    store.enter([Failure("https://a.example/s.xml", "http_error", "l.xml:3: gone", 404, attempts=0)])
+    with killed(path) as again:
+        (outcome,) = pending(again).outcomes
+        assert outcome.status == 404
+        assert outcome.failure == Failure("https://a.example/s.xml", "http_error", "l.xml:3: gone", 404, attempts=0)
+        commit(again, outcome)
+        assert again.counters.failures == {"http_error": 1}
+        assert again.retry() == 0
+
+
+# Hosts
+
+
+def test_notes_of_hosts(store: Store, path: Path) -> None:
+    """Added up with the next commit, also of hosts that no list names; the first of each order can be had."""
+    store.begin_list()
+    store.enter(of("a", "1") + of("b", "2"))
+    one, two = pending(store).targets
+    store.note_hosts([HostNote("a", 2, 1.0, 1), HostNote("elsewhere", 1, 9.0, 0)])
+    assert store.most("busiest", 5) == []
+    commit(store, ended(one))
+    store.note_hosts([HostNote("a", 1, 0.5, 2), HostNote("b", 5, 1.0, 0)])
+    commit(store, ended(two))
+    with killed(path) as again:
+        assert again.most("busiest", 2) == [HostNote("b", 5, 1.0, 0), HostNote("a", 3, 1.5, 3)]
+        assert [note.host for note in again.most("slowest", 5)] == ["elsewhere", "a", "b"]
+        assert again.most("refusing", 5) == [HostNote("a", 3, 1.5, 3)]
+        assert [*again.pending_hosts()] == []
+
+
+def test_robots_txt_is_kept(store: Store, path: Path) -> None:
+    """At once for this session, and with the next commit for others; the last one counts, old ones do not."""
+    load(store, "a")
+    old, new = StoredRobots("https://a", 10.0, b"old"), StoredRobots("https://a", 20.0, b"new" * 1000)
+    none = StoredRobots("http://b:81", 20.0, None)
+    store.note_robots(old)
+    store.note_robots(none)
+    assert store.robots(["https://a", "https://c"], 0.0) == [old]
+    commit(store, ended(pending(store).targets[0]))
+    assert sorted(store.robots(["https://a", "http://b:81"], 0.0)) == sorted([none, old])
+    store.note_robots(new)
+    assert store.robots(["https://a"], 15.0) == [new]
+    commit(store)
+    with killed(path) as again:
+        assert again.robots(["https://a"], 0.0) == [new]
+        assert again.robots(["http://b:81"], 20.0) == [none]
+        assert again.robots(["https://a", "http://b:81"], 20.1) == []
 
 
 def test_invalid_entries_end_unasked(store: Store) -> None:
     """They come as outcomes, in their order among the pages; once committed they come no more."""
     store.begin_list()
     store.enter([invalid("x"), target("a"), invalid("y"), invalid("x")])
-    chunk = store.pending(0, MOST)
+    chunk = pending(store)
     assert names(chunk.targets) == "a"
     x, y = chunk.outcomes
     assert x == Outcome("x", failure=Failure("x", "invalid_url", "x is no URL", attempts=0), id=1)
     assert (y.url, y.id) == ("y", 3)
     commit(store, x, y)
-    assert store.pending(0, MOST).outcomes == []
+    assert pending(store).outcomes == []
     assert store.counters.failures == {"invalid_url": 2}
     assert (store.counters.pending, store.counters.statuses) == (1, {})
 
@@ -231,11 +331,11 @@ def test_invalid_entries_end_unasked(store: Store) -> None:
 def test_outcomes_survive(store: Store, path: Path) -> None:
     """What ended is pending no more, here and in the next session; failures keep all that they say."""
     load(store, "abcde")
-    a, b, c, d, _ = store.pending(0, MOST).targets
+    a, b, c, d, _ = pending(store).targets
     commit(store, ended(a, records=3), ended(b, records=0), ended(d, "http_error", 404), ended(c, "timeout", None))
     for each in (store, None):
         with contextlib.nullcontext(each) if each is not None else killed(path) as read:
-            assert names(read.pending(0, MOST).targets) == "e"
+            assert names(pending(read).targets) == "e"
             assert [each.url[-1] for each in read.failures()] == ["c", "d"]
             assert [*read.failures()][1] == ended(d, "http_error", 404).failure
             assert read.lengths == {"records.jsonl": 10}
@@ -248,18 +348,18 @@ def test_outcomes_survive(store: Store, path: Path) -> None:
 def test_ended_pages_stay_so_when_they_are_listed_again(store: Store, path: Path) -> None:
     """A resumed or extended list brings back no page that has its outcome."""
     load(store, "abc")
-    a, b, _ = store.pending(0, MOST).targets
+    a, b, _ = pending(store).targets
     commit(store, ended(a), ended(b, "timeout", None))
     with killed(path) as again:
         load(again, "cbad")
-        assert names(again.pending(0, MOST).targets) == "cd"
+        assert names(pending(again).targets) == "cd"
 
 
 @pytest.mark.parametrize("twice", [True, False])
 def test_no_second_end(store: Store, twice: bool) -> None:
     """An outcome for a page that has one, or that is not there, is a mistake, of which nothing is stored."""
     load(store, "ab")
-    a, b = store.pending(0, MOST).targets
+    a, b = pending(store).targets
     commit(store, ended(a))
     before = store.counters
     wrong = ended(a) if twice else Outcome("https://a.example/z", 1, id=99)
@@ -267,31 +367,31 @@ def test_no_second_end(store: Store, twice: bool) -> None:
         store.commit([ended(b), wrong], {b.id: 3}, {"records.jsonl": 99}, 9.0)
     assert store.counters == before
     assert store.lengths == {"records.jsonl": 10}
-    assert [(each.href[-1], each.attempts) for each in store.pending(0, MOST).targets] == [("b", 0)]
+    assert [(each.href[-1], each.attempts) for each in pending(store).targets] == [("b", 0)]
 
 
 def test_attempts_survive(store: Store, path: Path) -> None:
     """How often a page was asked for that may be asked again."""
     load(store, "abc")
-    a, b, c = store.pending(0, MOST).targets
+    a, b, c = pending(store).targets
     commit(store, ended(a), attempts={b.id: 2, c.id: 1})
     with killed(path) as again:
-        assert [(names([each]), each.attempts) for each in again.pending(0, MOST).targets] == [("b", 2), ("c", 1)]
+        assert [(names([each]), each.attempts) for each in pending(again).targets] == [("b", 2), ("c", 1)]
 
 
 def test_crashes_survive(store: Store, path: Path) -> None:
     """How many parse workers a page has cost: at once, since the next may be this process; at the most, its end."""
     load(store, "abc")
-    one, other, _ = store.pending(0, MOST).targets
+    one, other, _ = pending(store).targets
     commit(store, attempts={one.id: 1})
     failure = Failure(one.url, "parse_crashed", "the worker was\0killed", 200, 2, "https://a.example/final")
     store.crashed(one.id, 1, failure)
     store.crashed(other.id, MOST_CRASHES - 1, failure)
     with killed(path) as again:
-        assert [each.crashes for each in again.pending(0, MOST).targets] == [1, MOST_CRASHES - 1, 0]
+        assert [each.crashes for each in pending(again).targets] == [1, MOST_CRASHES - 1, 0]
     store.crashed(one.id, MOST_CRASHES, failure)
     with killed(path) as again:
-        chunk = again.pending(0, MOST)
+        chunk = pending(again)
         assert names(chunk.targets) == "bc"
         (outcome,) = chunk.outcomes
         assert (outcome.id, outcome.status, outcome.records) == (one.id, 200, 0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from msgspec import Struct
 from scraper.counters import Counters
 from scraper.records import MOST_CRASHES, Failure, Outcome, Stamp, Target
 from scraper.schedule import Store
+from scraper.schedule.exchange import Want
 
 STAMP: Final = Stamp(1, 0, "digest")
 MOST: Final = 1000
@@ -33,6 +35,24 @@ FILTERS: Final[list[tuple[list[str] | None, list[range]]]] = [
 
 #: A page by number, in one of two spellings; below 0, an entry that is no URL.
 entries = st.lists(st.tuples(st.integers(-3, 8), st.integers(0, 1)), min_size=1, max_size=8)
+
+
+class Pending(NamedTuple):
+    """All that is pending, in the order of the list."""
+
+    targets: list[Target]
+    outcomes: list[Outcome]
+
+
+def pending(store: Store) -> Pending:
+    """Read it, host by host."""
+    wants = [Want(number, 0) for hosts in store.pending_hosts() for number, _ in hosts]
+    draws = store.draw(wants, 100_000)
+    assert all(draw.is_all for draw in draws)
+    return Pending(
+        sorted((each for draw in draws for each in draw.targets), key=lambda each: each.id),
+        sorted((each for draw in draws for each in draw.outcomes), key=lambda each: each.id),
+    )
 
 
 class Page(Struct):
@@ -141,7 +161,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def commit(self, data: st.DataObject) -> None:
         """Some pages end, some others are to be asked for again; invalid entries end as the store says."""
-        chunk = self.store.pending(0, MOST)
+        chunk = pending(self.store)
         outcomes = [each for each in chunk.outcomes if data.draw(st.booleans())]
         number = len(chunk.targets)
         ends = data.draw(st.lists(st.sampled_from([*ENDS, None]), min_size=(number + 1) // 2, max_size=number))
@@ -167,7 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
         """A page costs a parse worker."""
-        targets = self.store.pending(0, MOST).targets
+        targets = pending(self.store).targets
         if targets:
             target = data.draw(st.sampled_from(targets))
             page = self.page(target.url)
@@ -203,9 +223,23 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.counters == self.counters
 
     @invariant()
+    def hosts_are_a_recount(self) -> None:
+        """What each host has pending, and what can be drawn of it, whole or piece by piece."""
+        rows = self.store._database.execute("SELECT host, id FROM urls WHERE state=0 ORDER BY id").fetchall()
+        counted = dict(each for hosts in self.store.pending_hosts() for each in hosts)
+        assert counted == dict(Counter(host for host, _ in rows))
+        for host in counted:
+            last, seen, whole = 0, [], False
+            while not whole:
+                (draw,) = self.store.draw([Want(host, last)], 2)
+                seen += sorted([each.id for each in draw.targets] + [each.id for each in draw.outcomes])
+                last, whole = draw.last, draw.is_all
+            assert seen == [id_ for each, id_ in rows if each == host]
+
+    @invariant()
     def pending_is_what_has_not_ended(self) -> None:
         """In the order of the list, whichever way it is read."""
-        chunk = self.store.pending(0, MOST)
+        chunk = pending(self.store)
         open_ = [page for page in self.pages.values() if page.end is None]
         asked = [page for page in open_ if page.number >= 0 and page.crashes < MOST_CRASHES]
         found = [(target.url, target.attempts, target.crashes) for target in chunk.targets]

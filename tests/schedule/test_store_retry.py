@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
 from scraper.errors import RunError
 from scraper.records import MOST_CRASHES, Failure, Outcome, Stamp, Target
 from scraper.schedule import Store
+from scraper.schedule.exchange import HostNote, Want
 
 MOST: Final = 1000
 
@@ -29,6 +30,24 @@ ENDS: Final[dict[str, tuple[str, int | None]]] = {
 }
 
 
+class Pending(NamedTuple):
+    """All that is pending, in the order of the list."""
+
+    targets: list[Target]
+    outcomes: list[Outcome]
+
+
+def pending(store: Store) -> Pending:
+    """Read it, host by host."""
+    wants = [Want(number, 0) for hosts in store.pending_hosts() for number, _ in hosts]
+    draws = store.draw(wants, 100_000)
+    assert all(draw.is_all for draw in draws)
+    return Pending(
+        sorted((each for draw in draws for each in draw.targets), key=lambda each: each.id),
+        sorted((each for draw in draws for each in draw.outcomes), key=lambda each: each.id),
+    )
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
@@ -44,7 +63,7 @@ def store(path: Path) -> Iterator[Store]:
         new.enter([Failure("x", "invalid_url", "no URL"), *(Target(url, url, "a.example") for url in urls)])
         new.end_list("l", Stamp(0, 0, ""))
         new.end_loading()
-        chunk = new.pending(0, MOST)
+        chunk = pending(new)
         by_name = {each.url[-1]: each for each in chunk.targets}
         for number in range(MOST_CRASHES):
             new.crashed(by_name["c"].id, number + 1, Failure("", "parse_crashed", "gone", 200))
@@ -94,7 +113,7 @@ def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: lis
     assert store.retry(errors, statuses) == len(again)
     stay = [name for name in ENDS if name not in again]
     for session in range(2):
-        chunk = store.pending(0, MOST)
+        chunk = pending(store)
         assert chunk.outcomes == []
         found = [(each.url[-1], each.attempts, each.crashes) for each in chunk.targets]
         assert found == [(name, 0, 0) for name in again]
@@ -113,7 +132,7 @@ def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: lis
 def test_retried_pages_end_anew(store: Store) -> None:
     """Their new ends replace the old ones; one of several fails again in another way."""
     store.retry()
-    targets = store.pending(0, MOST).targets
+    targets = pending(store).targets
     fine = [Outcome(each.url, 2, status=200, id=each.id) for each in targets[1:]]
     store.commit([failed(targets[0], "dns_error", None), *fine], {}, {}, 2.0)
     assert [each.error for each in store.failures()] == ["invalid_url", "dns_error"]
@@ -127,11 +146,11 @@ def test_failures_by_the_thousand(path: Path) -> None:
     with Store.create(path, b"{}") as store:
         store.begin_list()
         store.enter([Failure(f"bad {number}", "invalid_url", "no URL") for number in range(2500)])
-        store.commit(store.pending(0, 3000).outcomes, {}, {}, 1.0)
+        store.commit(pending(store).outcomes, {}, {}, 1.0)
         told = []
         for failure in store.failures():
             told.append(failure.url)
-            assert len(store.pending(0, 1).targets) == 0
+            assert len(pending(store).targets) == 0
     assert told == [f"bad {number}" for number in range(2500)]
 
 
@@ -156,14 +175,14 @@ def test_full_disk(store: Store, path: Path) -> None:
     store._database.execute("PRAGMA max_page_count=1000000")
     store.enter(targets)
     assert store.counters.total == before.total + 3000
-    assert [each.url for each in store.pending(0, 5000).targets] == urls
+    assert [each.url for each in pending(store).targets] == urls
 
 
 def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever of its statements the disk refuses: all is as it was, also what this process believes."""
     store.retry()
     before = store.counters.copy()
-    targets = store.pending(0, MOST).targets
+    targets = pending(store).targets
     put = store.put
 
     def refuse(name: str, value: bytes) -> None:
@@ -171,6 +190,7 @@ def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.Mo
             raise sqlite3.OperationalError("disk I/O error")
         put(name, value)
 
+    store.note_hosts([HostNote("a.example", 1, 1.0, 1)])
     with monkeypatch.context() as patch:
         patch.setattr(store, "put", refuse)
         with pytest.raises(RunError, match="disk I/O error"):
@@ -179,8 +199,11 @@ def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.Mo
             store.retry()
     assert store.counters == before
     assert counted(store) == recount(store)
+    assert store.most("busiest", 1) == []
+    store.commit([], {}, {"records.jsonl": 5}, before.seconds)
+    assert store.most("busiest", 1) == [HostNote("a.example", 1, 1.0, 1)], "kept for the next, and not doubled"
     assert store.lengths == {"records.jsonl": 5}
-    assert store.pending(0, MOST).targets == targets
+    assert pending(store).targets == targets
 
 
 @pytest.mark.parametrize(("fsync", "expected"), [(True, 2), (False, 1)])
@@ -199,7 +222,7 @@ def test_ends_wait_for_the_disk(store: Store, fsync: bool, expected: int) -> Non
     assert level() == expected
     store.enter([Target("https://b.example/", "https://b.example/", "b.example")])
     assert level() == 1
-    (one, *_) = store.pending(0, MOST).targets
+    (one, *_) = pending(store).targets
     store.crashed(one.id, 1, Failure(one.url, "parse_crashed", "gone"))
     assert level() == expected
     store.end_loading()
@@ -215,7 +238,7 @@ def test_temporary_state() -> None:
         store.begin_loading()
         store.begin_list()
         store.enter([Target("https://a.example/", "https://a.example/", "a.example")] * 2)
-        (one,) = store.pending(0, MOST).targets
+        (one,) = pending(store).targets
         store.commit([Outcome(one.url, 1, id=one.id)], {}, {}, 1.0)
         assert (store.counters.ok, store.counters.duplicate) == (1, 1)
         assert store._database.execute("PRAGMA database_list").fetchall() == [(0, "main", "")]
@@ -226,4 +249,4 @@ def test_closed_state(store: Store) -> None:
     store.close()
     store.close()
     with pytest.raises(sqlite3.ProgrammingError):
-        store.pending(0, 1)
+        pending(store)
