@@ -2,13 +2,13 @@
 
 Pure: bytes in, verdicts out; no clock, no socket. How a fetch's status bears on the rules (§2.3.1) is the caller's.
 
-protego matches. What comes before is done here, as protego's own reading departs from the standard: group ``sc`` catches
+protego matches. Reading the file stays here, as protego's own reading departs from the standard: group ``sc`` catches
 agent ``scraper``, ``scraper/1.0`` does not (§2.2.1); of two names that mean us, one counts; a byte order mark voids the
-first group; an unknown record between two user-agent lines parts them (§2.2.4); U+2028 ends a line. So protego is given
-one group for ``*``, in a spelling of ours that it has nothing to change in; see `_spelling`. What is left (§2.2.2):
+first group; an unknown record between two user-agent lines parts them (§2.2.4); U+2028 ends a line. So it is given one
+group for ``*``, in a spelling that it takes as it stands; see `_spelling`. What that does not put right, of §2.2.2:
 
-- Characters other than letters, digits and ``-._/=`` count three octets, as if quoted, when lengths are compared.
-- An allowed ``/index.html`` counts one octet more than it has.
+- Where lengths are compared, characters other than letters, digits and ``-._/=`` count three octets, as if quoted.
+- An allowed ``/index.html`` counts an octet too many.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -72,8 +74,9 @@ class Robots:
         of HTML in place of the file gives `ALLOW_ALL`.
         """
         group = _merged(_lines(content), {agent.lower() for agent in agents if agent})
-        rules = _written(group)
-        return cls(group.delay, rules) if rules or group.delay is not None else ALLOW_ALL
+        delay = max(_delays(group["delay"]), default=None)
+        rules = _written(_normal(group["disallow"]), _normal(group["allow"]))
+        return cls(delay, rules) if rules or delay is not None else ALLOW_ALL
 
     def allows(self, href: str) -> bool:
         """Whether `href`, the WHATWG serialisation of an http(s) URL without fragment, may be fetched (§2.2.2).
@@ -82,14 +85,14 @@ class Robots:
         """
         if not self._rules:
             return True
-        matcher = _matcher if len(self._rules) <= _LARGE else _large_matcher
+        protego = (_matcher if len(self._rules) <= _LARGE else _large_matcher)(self._rules)
         # With an authority, lest that of //a/b be a.
-        return matcher(self._rules).can_fetch("http://a" + _spelling(urls.take_apart(href).target), "*")
+        return protego.can_fetch("http://a" + _spelling(urls.take_apart(href).target), "*")
 
 
-#: protego's objects take fifteen times the memory of the rules' text, so only as many are kept as hosts are busy at a
-#: time; of rules that are more than _LARGE characters, fewer.
-_LARGE: Final = 16 * 1024
+#: protego's objects take up to sixty times the memory of the text they are made of, so they are kept for hosts that are
+#: busy, and for few of those with more than so many characters of rules.
+_LARGE: Final = 8 * 1024
 _matcher: Final = lru_cache(1024)(Protego.parse)
 _large_matcher: Final = lru_cache(16)(Protego.parse)
 
@@ -113,58 +116,6 @@ def product_tokens(user_agent: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-@dataclass(slots=True, eq=False)
-class _Group:
-    """Merged groups, with patterns as the file spells them and the largest delay."""
-
-    named: bool = False  # there was one, perhaps without rules
-    allow: set[str] = field(default_factory=set)
-    disallow: set[str] = field(default_factory=set)
-    delay: float | None = None
-
-    def add(self, kind: str, value: str) -> None:
-        if kind == "allow":
-            self.allow.add(value)
-        elif kind == "disallow":
-            self.disallow.add(value)
-        elif (seconds := _seconds(value)) is not None:
-            self.delay = max(self.delay or 0.0, seconds)
-
-
-def _written(group: _Group) -> str:
-    """The group as a robots.txt for protego; nothing if it forbids nothing.
-
-    In one order, so that files that mean the same give the same text. Without patterns that no path can match: the empty
-    one, and what starts with neither ``/`` nor ``*``.
-    """
-    disallow, allow = (
-        sorted(text for text in set(map(_normal, patterns)) if text.startswith(("/", "*")))
-        for patterns in (group.disallow, group.allow)
-    )
-    if not disallow:
-        return ""
-    # protego takes an allowed /index.html for / too, but not if a star follows, which else says nothing.
-    allow = [text + "*" if text.endswith("/index.html") else text for text in allow]
-    return "\n".join(["User-agent: *", *map("Disallow: ".__add__, disallow), *map("Allow: ".__add__, allow)])
-
-
-def _normal(pattern: str) -> str:
-    """``*`` and a ``$`` at the end keep their meaning (§2.2.3), all else is as in a path; several ``*`` are one."""
-    text = pattern.removesuffix("$")
-    return "*".join(map(_spelling, _STARS.split(text))) + pattern[len(text) :]
-
-
-def _spelling(text: str) -> str:
-    """The one spelling of all that mean the same octets (§2.2.2): ``~3F`` for ``?`` and for ``%3F``.
-
-    By the letter of the standard reserved characters are the same quoted or not, ``/`` too, and in a query its examples
-    want just that. Written with ``%``, protego would unquote them again: octets that are no UTF-8 would be all the same,
-    ``/a$`` would cover ``/a$b``, and ``/robots.txt?a`` would be /robots.txt.
-    """
-    quoted = quote_from_bytes(unquote_to_bytes(text.encode("utf-8", "surrogateescape")), "/=")
-    return quoted.replace("~", "%7E").replace("%", "~")
-
-
 def _lines(content: bytes) -> list[str]:
     """The lines within `MAX_SIZE`; one that is cut in two is dropped, since half a path means something else.
 
@@ -182,44 +133,70 @@ def _lines(content: bytes) -> list[str]:
     return lines
 
 
-def _merged(lines: Iterable[str], agents: set[str]) -> _Group:
-    """All groups that name us as one; if there is none, those for ``*`` (§2.2.1).
+def _merged(lines: Iterable[str], agents: set[str]) -> defaultdict[str, set[str]]:
+    """All groups that name us as one; if there is none, those for ``*`` (§2.2.1). Values by kind of record.
 
     Only rules end a row of user-agent lines, other records do not (§2.2.4). Crawl-delay is none of the standard's
     records, but counts as a rule here: that is how it is written, and else a group of nothing but a delay for ``*``
     would share the rules of the bad robot after it.
     """
-    ours, everybody = _Group(), _Group()
-    meant: list[_Group] = []
-    names_end = True
+    ours: defaultdict[str, set[str]] = defaultdict(set)
+    everybody: defaultdict[str, set[str]] = defaultdict(set)
+    for_us = for_all = names_end = False
     for line in lines:
         record = _RECORD.match(line.partition("#")[0].strip())
         if record is None:
             continue
         kind, value = _KINDS[record[1].lower()], record[2].strip()
-        if kind != "agent":
-            names_end = True
-            for group in meant:
-                group.add(kind, value)
-            continue
-        if names_end:
-            meant, names_end = [], False
-        group = everybody if value == "*" else ours
-        if group not in meant and (group is everybody or _token(value) in agents):
-            group.named = True
-            meant.append(group)
-    return ours if ours.named else everybody
+        if kind == "agent" and names_end:
+            for_us = for_all = False
+        names_end = kind != "agent"
+        if kind == "agent":
+            token = _TOKEN.match(value)
+            for_us |= token is not None and token[0].lower() in agents
+            for_all |= value == "*"
+        if for_us:
+            ours[kind].add(value)
+        if for_all:
+            everybody[kind].add(value)
+    return ours or everybody  # ours holds a name at least, if there was one
 
 
-def _token(value: str) -> str:
-    """The product token at the start of a user-agent line's value: compared whole, without regard to case (§2.2.1)."""
-    token = _TOKEN.match(value)
-    return token[0].lower() if token else ""
+def _delays(values: Iterable[str]) -> Iterator[float]:
+    for value in values:
+        with suppress(ValueError):
+            seconds = float(value)
+            if math.isfinite(seconds) and seconds >= 0:
+                yield seconds
 
 
-def _seconds(value: str) -> float | None:
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+def _normal(patterns: Iterable[str]) -> list[str]:
+    """``*`` and a ``$`` at the end keep their meaning (§2.2.3), all else is as in a path; several ``*`` are one.
+
+    Without patterns that no path can match: the empty one, and what starts with neither ``/`` nor ``*``.
+    """
+    normal = set()
+    for pattern in patterns:
+        text = pattern.removesuffix("$")
+        normal.add("*".join(map(_spelling, _STARS.split(text))) + pattern[len(text) :])
+    return sorted(text for text in normal if text.startswith(("/", "*")))
+
+
+def _spelling(text: str) -> str:
+    """The one spelling of all that mean the same octets (§2.2.2): ``~3F`` for ``?`` and for ``%3F``.
+
+    By the letter of the standard reserved characters are the same quoted or not, ``/`` too, and in a query its examples
+    want just that. With ``%`` in place of ``~`` protego would unquote again: octets that are no UTF-8 would be all the
+    same, ``/a$`` would cover ``/a$b``, and ``/robots.txt?a`` would be /robots.txt.
+    """
+    quoted = quote_from_bytes(unquote_to_bytes(text.encode("utf-8", "surrogateescape")), "/=")
+    return quoted.replace("~", "%7E").replace("%", "~")
+
+
+def _written(disallow: list[str], allow: list[str]) -> str:
+    """Normal patterns as a robots.txt for protego, empty if nothing is forbidden."""
+    if not disallow:
+        return ""
+    # protego takes an allowed /index.html for / too, but not before a star, which says nothing at the end.
+    allow = [text + "*" if text.endswith("/index.html") else text for text in allow]
+    return "\n".join(["User-agent: *", *map("Disallow: ".__add__, disallow), *map("Allow: ".__add__, allow)])
