@@ -36,14 +36,28 @@ from scraper.write.writer import RECORDS
 
 HOST = "https://crash.example"
 PLAIN = [f"/{i}" for i in range(22)]
-LISTED = [*PLAIN[:10], "/many", "/gone1", "/none", "/flaky", "/missing", "/down", *PLAIN[10:], "/gone2", "/more"]
+LISTED = [
+    *PLAIN[:10],
+    "/many",
+    "/gone1",
+    "/none",
+    "/flaky",
+    "/missing",
+    "/down",
+    "/barred",
+    *PLAIN[10:],
+    "/gone2",
+    "/more",
+]
+
+ROBOTS = "User-agent: *\nDisallow: /barred\n"
 
 #: How many records each page gives; all others fail.
 GIVES = {**dict.fromkeys(PLAIN, 1), "/many": 3, "/more": 2, "/flaky": 1, "/none": 0}
 
 SETTINGS = """
 {records: li, fields: {name: {css: b, required: true}},
- fetch: {workers: 1, retries: 1}, parse: {workers: 0}, politeness: {robots: false, delay: 0}}
+ fetch: {workers: 1, retries: 1}, parse: {workers: 0}, politeness: {adaptive: false, delay: 0}}
 """
 
 Files = dict[str, bytes]
@@ -276,6 +290,9 @@ class Runs:
     def answer(self, request: Any) -> tuple[int, dict[str, str], str]:
         """The website."""
         path = request.path_url
+        if path == "/robots.txt":
+            return 200, {}, ROBOTS
+        assert path != "/barred"
         self.calls.append(path)
         if path not in self.gives or (path == "/flaky" and self.calls.count(path) == 1):
             return {"/missing": 200, "/gone1": 404}.get(path, 503), {}, "<li><b>fine</b><li>not so"

@@ -63,9 +63,9 @@ class Stopper:
         status = left.pop(0) if left else 200
         return status, {}, f"<title>{path}</title>".encode()
 
-    def half(self, cwd: Path, *arguments: str, stdin: str = "") -> Run:
+    def half(self, cwd: Path, *arguments: str, options: tuple[str, ...] = SINGLY, stdin: str = "") -> Run:
         """Begin the run and let it end at ``/stop``."""
-        command = [sys.executable, "-m", "scraper", "run", *arguments, *SINGLY]
+        command = [sys.executable, "-m", "scraper", "run", *arguments, *options]
         pipe = subprocess.PIPE
         self.process = process = subprocess.Popen(command, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         _, said = process.communicate(stdin, timeout=60)
@@ -108,6 +108,20 @@ def test_the_same_command_goes_on(stopper: Any, cli: Cli, write_list: Any, tmp_p
     assert run.summary["urls"] == counts
     assert run.summary["seconds"] > before["seconds"]
     assert run.summary["started_at"] == before["started_at"]
+
+
+def test_robots_are_remembered(stopper: Any, cli: Cli, write_list: Any, tmp_path: Path) -> None:
+    """A site's robots.txt is asked for once, not once in each session."""
+    site = stopper(p0=[404, 404])
+    listed = paths(site, 0, 10)
+    options = tuple(option for option in SINGLY if option != "--no-robots")
+    path = str(write_list(listed))
+    run = site.half(tmp_path, path, options=options)
+    assert 0 < run.summary["urls"]["pending"] < 10
+    assert cli("run", path, *options).returncode == 0
+    assert cli("retry", "out").returncode == 0
+    assert run.failures == {f"{site.url}/p0": "http_error"}
+    assert site.site.hits == {"/robots.txt": 1, "/p0": 2} | {url[len(site.url) :]: 1 for url in listed[1:]}
 
 
 def test_reordered_and_extended(stopper: Any, cli: Cli, write_list: Any, tmp_path: Path) -> None:

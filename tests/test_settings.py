@@ -40,7 +40,7 @@ fetch:      {workers: 40, transport: requests, timeout: 30, connect_timeout: 5, 
              retries: 2, user_agent: null, headers: {}, cookies: false, auth: null, proxy: null, verify_tls: true,
              allow_private: false, memory: 256MiB}
 hosts:      {Shop.Example: {delay: 2, per_host: 1, headers: {X-A: b}, auth: env:SHOP_TOKEN}}
-politeness: {robots: true, per_host: 2, delay: 0.2, max_delay: 60}
+politeness: {robots: true, per_host: 2, delay: 0.2, max_delay: 60, adaptive: true}
 parse:      {workers: 8, engine: turbohtml, builder: lxml, timeout: 30, memory: 1GiB, parser: null}
 records:    article.product_pod
 fields:

@@ -115,7 +115,8 @@ class Fetcher:
                 )
                 if journey.response is not None:
                     journey.response.raw.close()
-                unreached = not exchange.connected and cause.kind in _UNREACHED
+                answered = exchange.connected or journey.target is not target  # the latter: with a redirect
+                unreached = not answered and cause.kind in _UNREACHED
                 return msgspec.structs.replace(journey.failure(cause), unreached=unreached)
 
     def _travel(self, journey: _Journey, exchange: Exchange) -> Page | Hop | Failure:

@@ -237,6 +237,7 @@ class Supply:
                 self._news.notify_all()
             for hosts in _enter(store, items):
                 self._expect(store, hosts)
+            self._schedule.expect(())  # nothing new may have been among them: it has to say anew that it needs more
             self._counters.total, self._counters.duplicate = store.counters.total, store.counters.duplicate
             if read_out:
                 if not self._is_whole:
@@ -254,7 +255,7 @@ class Supply:
         if self._unweighed and (numbers := store.numbers_of(self._unweighed)):
             self._unweighed -= set(numbers)
             self._schedule.weigh(numbers)
-        for start in range(0, len(hosts) or 1, HOSTS):
+        for start in range(0, len(hosts), HOSTS):
             self._schedule.expect(hosts[start : start + HOSTS])
 
     def _feed(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -76,9 +76,7 @@ class HostBook(Ledger):
                 (since, _encode(list(wanted)).decode()),
             ).fetchall()
             fresh = [each for each in self._robots if each.origin in wanted and each.fetched >= since]
-        return [
-            StoredRobots(origin, at, None if packed is None else _inflate(packed)) for origin, at, packed in kept
-        ] + fresh
+        return [*_inflate(kept), *fresh]
 
     def most(self, order: str, number: int) -> list[HostNote]:
         """The first hosts in an order.
@@ -122,10 +120,10 @@ _ORDERS: Final = {
 }
 
 
-def _inflate(packed: Any) -> bytes:
-    try:
-        return zlib.decompress(packed)
-    except (
-        zlib.error
-    ):  # damaged: as good as asking for it again would be, rules that nobody can read allow nothing less
-        return b""
+def _inflate(kept: Iterable[tuple[str, float, bytes | None]]) -> Iterator[StoredRobots]:
+    """Leaves out what is damaged: it is asked for again."""
+    for origin, at, packed in kept:
+        try:
+            yield StoredRobots(origin, at, None if packed is None else zlib.decompress(packed))
+        except zlib.error:
+            continue

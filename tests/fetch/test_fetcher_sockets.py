@@ -497,7 +497,8 @@ def test_stale_connection_is_replaced_once(serve: Serve, client: Any) -> None:
 def test_new_connection_is_not_tried_again(serve: Serve, client: Any) -> None:
     """A first request on a new connection is sent once, whatever happens: repeating it is the schedule's business."""
     server = serve(once(b""))
-    assert client.failure(f"{server.url}/").error == "protocol_error"
+    failure = client.failure(f"{server.url}/")
+    assert (failure.error, failure.unreached) == ("protocol_error", False)
     assert server.accepted == 1
 
 
@@ -507,6 +508,7 @@ def test_refused(client: Any) -> None:
         port = listener.getsockname()[1]
     failure = client.failure(f"http://127.0.0.1:{port}/")
     assert (failure.error, failure.message, failure.retryable) == ("connect_error", "Connection refused", True)
+    assert failure.unreached
 
 
 @pytest.mark.parametrize(
@@ -603,6 +605,7 @@ def test_deadline(serve: Serve, hasty: Any, handler: Handler, status: int | None
     else:
         assert (failure.error, failure.retryable) == ("timeout", True)
         assert failure.message == "the deadline for the whole exchange passed"
+    assert not failure.unreached
     assert failure.status == (None if status == 302 else status)
 
 
@@ -645,7 +648,7 @@ def test_connect_timeout(open_client: OpenClient, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(socket.socket, "connect", hang)
     failure = open_client(fetch={"timeout": 30, "connect_timeout": 3}).failure("http://127.0.0.1/")
-    assert (failure.error, failure.retryable) == ("timeout", True)
+    assert (failure.error, failure.retryable, failure.unreached) == ("timeout", True, True)
     assert seen == [3]
 
 

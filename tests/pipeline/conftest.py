@@ -28,13 +28,16 @@ class Lists:
         known: what the supply knew of the lists.
         waits: somebody waits for an entry that is held back.
         go_on: lets it come.
+        steps: let entries come one by one, if they are to.
         ended: all was read.
     """
 
-    def __init__(self, items: Sequence[Item | Exception], hold: int | None) -> None:
+    def __init__(self, items: Sequence[Item | Exception], hold: int | None = None, *, stepwise: bool = False) -> None:
         """Give `items`, of which exceptions are raised, and hold back what comes from number `hold` on."""
         self._items = items
         self._hold = hold
+        self._stepwise = stepwise
+        self.steps = threading.Semaphore(0)
         self.count = 0
         self.known: Mapping[str, Stamp] | None = None
         self.waits, self.go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
@@ -50,6 +53,8 @@ class Lists:
             if number == self._hold:
                 self.waits.set()
                 assert self.go_on.wait(LIMIT)
+            if self._stepwise and isinstance(item, (Target, Failure)):
+                assert self.steps.acquire(timeout=LIMIT)
             if isinstance(item, Exception):
                 raise item
             self.count += 1
@@ -66,11 +71,12 @@ class Rig:
         store: Store,
         *,
         hold: int | None = None,
+        stepwise: bool = False,
         window: int = 10_000,
         delays: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        lists = None if items is None else Lists(items, hold)
-        self.lists = lists or Lists([], None)
+        lists = None if items is None else Lists(items, hold, stepwise=stepwise)
+        self.lists = lists or Lists([])
         self.store = store
         self.counters = Counters()
         self.outcomes: list[Outcome] = []

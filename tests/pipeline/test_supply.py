@@ -90,6 +90,36 @@ def test_a_list_that_trickles_in(rig: Make) -> None:
     assert supplied.take() == "https://b/2"
 
 
+def test_entries_come_one_by_one(rig: Make) -> None:
+    """Each is fetched before the next one is there, though some were there before and some are no URL."""
+    bad = Failure("bad", "invalid_url", "no URL", attempts=0)
+    listed = [target(0), bad, target(0), target(7), target(1), bad, target(2), target(14)]
+    supplied = rig(whole(*listed), stepwise=True)
+    supplied.start()
+    for one, is_new in zip(listed, [True, False, False, True, True, False, True, True], strict=True):
+        supplied.lists.steps.release()
+        if is_new:
+            assert supplied.take() == one.url
+    assert supplied.take() is None
+    assert len(supplied.outcomes) == 1
+    assert (supplied.counters.total, supplied.counters.duplicate) == (6, 2)
+
+
+def test_lists_come_one_by_one(rig: Make) -> None:
+    """Some are empty, and one begins with what another had."""
+    first, last = whole(target(1), target(2), name="first"), whole(target(2), target(3), target(4), name="last")
+    supplied = rig([*whole(name="empty"), *first, *whole(name="empty too"), *last], stepwise=True)
+    supplied.start()
+    for number in (1, 2):
+        supplied.lists.steps.release()
+        assert supplied.take() == target(number).url
+    supplied.lists.steps.release(2)
+    assert supplied.take() == target(3).url
+    supplied.lists.steps.release()
+    assert supplied.take() == target(4).url
+    assert supplied.take() is None
+
+
 @pytest.mark.usefixtures("small")
 def test_a_list_sorted_by_host(rig: Make, store: Store) -> None:
     """The first host has far more URLs than fit into memory: those behind it get their turn all the same."""

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 
 from scraper.records import MOST_CRASHES, Failure, Outcome, Stamp, Target
 from scraper.schedule import Store
-from scraper.schedule.exchange import Draw, HostNote, StoredRobots, Want
 
 STAMP: Final = Stamp(1, 2, "digest")
 MOST: Final = 1000
 
-
-class Pending(NamedTuple):
-    """All that is pending, in the order of the list."""
-
-    targets: list[Target]
-    outcomes: list[Outcome]
-
-
-def pending(store: Store) -> Pending:
-    """Read it, host by host."""
-    wants = [Want(number, 0) for hosts in store.pending_hosts() for number, _ in hosts]
-    draws = store.draw(wants, 100_000)
-    assert all(draw.is_all for draw in draws)
-    return Pending(
-        sorted((each for draw in draws for each in draw.targets), key=lambda each: each.id),
-        sorted((each for draw in draws for each in draw.outcomes), key=lambda each: each.id),
-    )
+Read = Callable[[Store], Any]  # gives all that is pending
 
 
 def target(name: str, spelling: str = "") -> Target:
@@ -103,16 +86,17 @@ def killed(path: Path) -> Iterator[Store]:
 # Entering
 
 
-def test_new_run(store: Store) -> None:
+def test_new_run(store: Store, pending: Read) -> None:
     """Nothing is known of it but what its maker said."""
     assert store.about == b'{"a":1}'
     assert store.lengths == {}
     assert not store.is_listed
     assert store.counters.total == 0
     assert pending(store) == ([], [])
+    assert [*store.pending_hosts()] == []
 
 
-def test_targets_come_back_as_they_were(store: Store, path: Path) -> None:
+def test_targets_come_back_as_they_were(store: Store, path: Path, pending: Read) -> None:
     """All that the list says of a page, in this session and in the next."""
     rich = Target(
         "https://B.example/ü#x", "https://b.example/%C3%BC", "b.example",
@@ -130,7 +114,7 @@ def test_targets_come_back_as_they_were(store: Store, path: Path) -> None:
         )  # fmt: skip
 
 
-def test_first_spelling_stands(store: Store) -> None:
+def test_first_spelling_stands(store: Store, pending: Read) -> None:
     """Of several spellings of a page, also where a later session comes to it by another."""
     store.begin_loading()
     read_list(store, target("a", "#1"), target("a", "#2"))
@@ -140,7 +124,7 @@ def test_first_spelling_stands(store: Store) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "ü\udfff漢"])
-def test_odd_text(store: Store, text: str) -> None:
+def test_odd_text(store: Store, text: str, pending: Read) -> None:
     """What neither SQLite's JSON nor UTF-8 can hold is replaced, and is still told from others."""
     store.begin_list()
     store.enter([invalid(text), invalid(text), invalid("plain")])
@@ -166,7 +150,7 @@ def test_odd_text(store: Store, text: str) -> None:
     ],
 )
 def test_duplicates_of_each_reading(
-    store: Store, path: Path, batch: int, sessions: list[str], order: str, duplicates: int
+    store: Store, path: Path, batch: int, sessions: list[str], order: str, duplicates: int, pending: Read
 ) -> None:
     """However often a list is read, changed or not: what counts is how often it names a page again."""
     for session in sessions:
@@ -178,7 +162,7 @@ def test_duplicates_of_each_reading(
 
 
 @pytest.mark.parametrize("place", range(7))
-def test_duplicates_after_an_interruption(store: Store, path: Path, place: int) -> None:
+def test_duplicates_after_an_interruption(store: Store, path: Path, place: int, pending: Read) -> None:
     """A session that ends within the list, wherever, makes none of its duplicates count twice."""
     letters = "abacbda"
     store.begin_loading()
@@ -215,102 +199,7 @@ def test_duplicates_across_lists(store: Store, path: Path) -> None:
 # Pending
 
 
-def of(host: str, *names: str) -> list[Target]:
-    return [Target(f"https://{host}/{name}", f"https://{host}/{name}", host) for name in names]
-
-
-def test_drawing_a_part_at_a_time(store: Store) -> None:
-    """Each from behind the last row; it says whether there is more, and what comes later is behind it."""
-    load(store, "aabacdefg")
-    ((host, number),) = (each for hosts in store.pending_hosts() for each in hosts)
-    assert number == 7
-    seen, last, whole = "", 0, False
-    while not whole:
-        (draw,) = store.draw([Want(host, last)], 3)
-        assert (draw.host, draw.name) == (host, "a.example")
-        assert len(draw.targets) == (3 if not draw.is_all else 1)
-        seen += names(draw.targets)
-        last, whole = draw.last, draw.is_all
-    assert seen == "abcdefg"
-    assert store.draw([Want(host, last)], 3) == [Draw(host, "a.example", [], [], last, is_all=True)]
-    store.enter([target("h")])
-    (draw,) = store.draw([Want(host, last)], 3)
-    assert names(draw.targets) == "h"
-
-
-def test_drawing_of_several_hosts(store: Store, path: Path) -> None:
-    """Each gets its own, in the order that was asked for; counts are by host, in this session and the next."""
-    store.begin_list()
-    assert store.enter([*of("a", "1", "2"), *of("b", "3"), invalid("x"), *of("a", "4", "1")]) == [
-        (0, 1),
-        (1, 3),
-        (2, 1),
-    ]
-    assert store.enter([*of("b", "3", "5"), *of("c", "6")]) == [(2, 1), (3, 1)]
-    for each in (store, None):
-        with contextlib.nullcontext(each) if each is not None else killed(path) as read:
-            assert [*read.pending_hosts()] == [[(0, 1), (1, 3), (2, 2), (3, 1)]]
-            b, a, nobody = read.draw([Want(2, 0), Want(1, 0), Want(99, 0)], 2)
-            assert (names(b.targets), names(a.targets), nobody.targets) == ("35", "12", [])
-            assert (b.is_all, a.is_all, nobody.is_all) == (False, False, True)
-            assert read.numbers_of(["c", "a", "nowhere"]) == {"a": 1, "c": 3}
-    commit(store, ended(pending(store).targets[0]), ended(pending(store).targets[2]))
-    assert [*store.pending_hosts()] == [[(0, 1), (1, 2), (2, 1), (3, 1)]]
-
-
-def test_a_list_that_could_not_be_had(store: Store, path: Path) -> None:
-    """It stands among the entries that are no URL, with a kind and a status of its own, and is not asked for again."""
-    store.begin_list()
-    store.enter([Failure("https://a.example/s.xml", "http_error", "l.xml:3: gone", 404, attempts=0)])
-    with killed(path) as again:
-        (outcome,) = pending(again).outcomes
-        assert outcome.status == 404
-        assert outcome.failure == Failure("https://a.example/s.xml", "http_error", "l.xml:3: gone", 404, attempts=0)
-        commit(again, outcome)
-        assert again.counters.failures == {"http_error": 1}
-        assert again.retry() == 0
-
-
-# Hosts
-
-
-def test_notes_of_hosts(store: Store, path: Path) -> None:
-    """Added up with the next commit, also of hosts that no list names; the first of each order can be had."""
-    store.begin_list()
-    store.enter(of("a", "1") + of("b", "2"))
-    one, two = pending(store).targets
-    store.note_hosts([HostNote("a", 2, 1.0, 1), HostNote("elsewhere", 1, 9.0, 0)])
-    assert store.most("busiest", 5) == []
-    commit(store, ended(one))
-    store.note_hosts([HostNote("a", 1, 0.5, 2), HostNote("b", 5, 1.0, 0)])
-    commit(store, ended(two))
-    with killed(path) as again:
-        assert again.most("busiest", 2) == [HostNote("b", 5, 1.0, 0), HostNote("a", 3, 1.5, 3)]
-        assert [note.host for note in again.most("slowest", 5)] == ["elsewhere", "a", "b"]
-        assert again.most("refusing", 5) == [HostNote("a", 3, 1.5, 3)]
-        assert [*again.pending_hosts()] == []
-
-
-def test_robots_txt_is_kept(store: Store, path: Path) -> None:
-    """At once for this session, and with the next commit for others; the last one counts, old ones do not."""
-    load(store, "a")
-    old, new = StoredRobots("https://a", 10.0, b"old"), StoredRobots("https://a", 20.0, b"new" * 1000)
-    none = StoredRobots("http://b:81", 20.0, None)
-    store.note_robots(old)
-    store.note_robots(none)
-    assert store.robots(["https://a", "https://c"], 0.0) == [old]
-    commit(store, ended(pending(store).targets[0]))
-    assert sorted(store.robots(["https://a", "http://b:81"], 0.0)) == sorted([none, old])
-    store.note_robots(new)
-    assert store.robots(["https://a"], 15.0) == [new]
-    commit(store)
-    with killed(path) as again:
-        assert again.robots(["https://a"], 0.0) == [new]
-        assert again.robots(["http://b:81"], 20.0) == [none]
-        assert again.robots(["https://a", "http://b:81"], 20.1) == []
-
-
-def test_invalid_entries_end_unasked(store: Store) -> None:
+def test_invalid_entries_end_unasked(store: Store, pending: Read) -> None:
     """They come as outcomes, in their order among the pages; once committed they come no more."""
     store.begin_list()
     store.enter([invalid("x"), target("a"), invalid("y"), invalid("x")])
@@ -328,7 +217,7 @@ def test_invalid_entries_end_unasked(store: Store) -> None:
 # Ends
 
 
-def test_outcomes_survive(store: Store, path: Path) -> None:
+def test_outcomes_survive(store: Store, path: Path, pending: Read) -> None:
     """What ended is pending no more, here and in the next session; failures keep all that they say."""
     load(store, "abcde")
     a, b, c, d, _ = pending(store).targets
@@ -345,7 +234,7 @@ def test_outcomes_survive(store: Store, path: Path) -> None:
         assert (counts.failures, counts.statuses) == ({"timeout": 1, "http_error": 1}, {200: 2, 404: 1})
 
 
-def test_ended_pages_stay_so_when_they_are_listed_again(store: Store, path: Path) -> None:
+def test_ended_pages_stay_so_when_they_are_listed_again(store: Store, path: Path, pending: Read) -> None:
     """A resumed or extended list brings back no page that has its outcome."""
     load(store, "abc")
     a, b, _ = pending(store).targets
@@ -356,7 +245,7 @@ def test_ended_pages_stay_so_when_they_are_listed_again(store: Store, path: Path
 
 
 @pytest.mark.parametrize("twice", [True, False])
-def test_no_second_end(store: Store, twice: bool) -> None:
+def test_no_second_end(store: Store, twice: bool, pending: Read) -> None:
     """An outcome for a page that has one, or that is not there, is a mistake, of which nothing is stored."""
     load(store, "ab")
     a, b = pending(store).targets
@@ -370,7 +259,7 @@ def test_no_second_end(store: Store, twice: bool) -> None:
     assert [(each.href[-1], each.attempts) for each in pending(store).targets] == [("b", 0)]
 
 
-def test_attempts_survive(store: Store, path: Path) -> None:
+def test_attempts_survive(store: Store, path: Path, pending: Read) -> None:
     """How often a page was asked for that may be asked again."""
     load(store, "abc")
     a, b, c = pending(store).targets
@@ -379,7 +268,7 @@ def test_attempts_survive(store: Store, path: Path) -> None:
         assert [(names([each]), each.attempts) for each in pending(again).targets] == [("b", 2), ("c", 1)]
 
 
-def test_crashes_survive(store: Store, path: Path) -> None:
+def test_crashes_survive(store: Store, path: Path, pending: Read) -> None:
     """How many parse workers a page has cost: at once, since the next may be this process; at the most, its end."""
     load(store, "abc")
     one, other, _ = pending(store).targets

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 
 from scraper.errors import RunError
 from scraper.records import MOST_CRASHES, Failure, Outcome, Stamp, Target
 from scraper.schedule import Store
-from scraper.schedule.exchange import HostNote, Want
+from scraper.schedule.exchange import Want
 
-MOST: Final = 1000
+Read = Callable[[Store], Any]  # gives all that is pending
 
 #: Pages by a letter, and how they fail.
 ENDS: Final[dict[str, tuple[str, int | None]]] = {
@@ -30,31 +30,13 @@ ENDS: Final[dict[str, tuple[str, int | None]]] = {
 }
 
 
-class Pending(NamedTuple):
-    """All that is pending, in the order of the list."""
-
-    targets: list[Target]
-    outcomes: list[Outcome]
-
-
-def pending(store: Store) -> Pending:
-    """Read it, host by host."""
-    wants = [Want(number, 0) for hosts in store.pending_hosts() for number, _ in hosts]
-    draws = store.draw(wants, 100_000)
-    assert all(draw.is_all for draw in draws)
-    return Pending(
-        sorted((each for draw in draws for each in draw.targets), key=lambda each: each.id),
-        sorted((each for draw in draws for each in draw.outcomes), key=lambda each: each.id),
-    )
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
+def store(path: Path, pending: Read) -> Iterator[Store]:
     """A run that has come to its end: an invalid entry, a page that is ok, one that is empty, and each of `ENDS`."""
     with Store.create(path, b"{}") as new:
         new.begin_loading()
@@ -80,18 +62,21 @@ def failed(target: Target, error: str, status: int | None) -> Outcome:
 
 
 def recount(store: Store) -> dict[str, Any]:
-    """The counters as the tables have them."""
+    """The counters, and those of the hosts, as the URLs themselves have them."""
     run = store._database.execute
     (total, ok, empty, lost) = run(
         "SELECT count(*), sum(state IN (1, 2)), sum(state = 2), sum(state = 3) FROM urls"
     ).fetchone()
     failures = dict(run("SELECT error, count(*) FROM failures GROUP BY 1").fetchall())
-    return {"total": total, "ok": ok, "empty": empty, "failed": lost, "failures": failures}
+    hosts = run("SELECT host, count(*), sum(state > 0) FROM urls GROUP BY 1 ORDER BY 1").fetchall()
+    return {"total": total, "ok": ok, "empty": empty, "failed": lost, "failures": failures, "hosts": hosts}
 
 
 def counted(store: Store) -> dict[str, Any]:
     counters = store.counters
-    return {name: getattr(counters, name) for name in ("total", "ok", "empty", "failed", "failures")}
+    counted = {name: getattr(counters, name) for name in ("total", "ok", "empty", "failed", "failures")}
+    hosts = store._database.execute("SELECT id, listed, ended FROM hosts WHERE listed > 0 ORDER BY 1").fetchall()
+    return {**counted, "hosts": hosts}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +93,9 @@ def counted(store: Store) -> dict[str, Any]:
         (["invalid_url"], [range(100, 600)], "nmlsvpc"),
     ],
 )
-def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: list[range], again: str) -> None:
+def test_retry(
+    store: Store, path: Path, errors: list[str] | None, statuses: list[range], again: str, pending: Read
+) -> None:
     """Chosen failures are pending as if they had never been asked for; the others, and invalid entries, stay."""
     assert store.retry(errors, statuses) == len(again)
     stay = [name for name in ENDS if name not in again]
@@ -129,7 +116,7 @@ def test_retry(store: Store, path: Path, errors: list[str] | None, statuses: lis
     store.close()
 
 
-def test_retried_pages_end_anew(store: Store) -> None:
+def test_retried_pages_end_anew(store: Store, pending: Read) -> None:
     """Their new ends replace the old ones; one of several fails again in another way."""
     store.retry()
     targets = pending(store).targets
@@ -141,7 +128,7 @@ def test_retried_pages_end_anew(store: Store) -> None:
     assert store.retry() == 1
 
 
-def test_failures_by_the_thousand(path: Path) -> None:
+def test_failures_by_the_thousand(path: Path, pending: Read) -> None:
     """Read in parts, none is lost at their borders; others may use the state between."""
     with Store.create(path, b"{}") as store:
         store.begin_list()
@@ -150,7 +137,7 @@ def test_failures_by_the_thousand(path: Path) -> None:
         told = []
         for failure in store.failures():
             told.append(failure.url)
-            assert len(pending(store).targets) == 0
+            assert [*store.pending_hosts()] == []
     assert told == [f"bad {number}" for number in range(2500)]
 
 
@@ -160,7 +147,7 @@ def fill_up(store: Store) -> None:
     store._database.execute(f"PRAGMA max_page_count={pages}")
 
 
-def test_full_disk(store: Store, path: Path) -> None:
+def test_full_disk(store: Store, path: Path, pending: Read) -> None:
     """One clear line, and nothing of what was to be stored is counted or there; with room again it goes on."""
     before = store.counters.copy()
     fill_up(store)
@@ -178,7 +165,7 @@ def test_full_disk(store: Store, path: Path) -> None:
     assert [each.url for each in pending(store).targets] == urls
 
 
-def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.MonkeyPatch, pending: Read) -> None:
     """Whichever of its statements the disk refuses: all is as it was, also what this process believes."""
     store.retry()
     before = store.counters.copy()
@@ -190,7 +177,6 @@ def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.Mo
             raise sqlite3.OperationalError("disk I/O error")
         put(name, value)
 
-    store.note_hosts([HostNote("a.example", 1, 1.0, 1)])
     with monkeypatch.context() as patch:
         patch.setattr(store, "put", refuse)
         with pytest.raises(RunError, match="disk I/O error"):
@@ -199,15 +185,12 @@ def test_a_commit_that_fails_counts_nothing(store: Store, monkeypatch: pytest.Mo
             store.retry()
     assert store.counters == before
     assert counted(store) == recount(store)
-    assert store.most("busiest", 1) == []
-    store.commit([], {}, {"records.jsonl": 5}, before.seconds)
-    assert store.most("busiest", 1) == [HostNote("a.example", 1, 1.0, 1)], "kept for the next, and not doubled"
     assert store.lengths == {"records.jsonl": 5}
     assert pending(store).targets == targets
 
 
 @pytest.mark.parametrize(("fsync", "expected"), [(True, 2), (False, 1)])
-def test_ends_wait_for_the_disk(store: Store, fsync: bool, expected: int) -> None:
+def test_ends_wait_for_the_disk(store: Store, fsync: bool, expected: int, pending: Read) -> None:
     """Outcomes and crashes do, unless nobody wants that; the list does not, since it can be read again."""
     store.fsync = fsync
     said: list[str] = []
@@ -231,7 +214,7 @@ def test_ends_wait_for_the_disk(store: Store, fsync: bool, expected: int) -> Non
     assert said.count("BEGIN IMMEDIATE") == said.count("COMMIT") == 5
 
 
-def test_temporary_state() -> None:
+def test_temporary_state(pending: Read) -> None:
     """It does all the same, and leaves no file."""
     with Store.temporary() as store:
         assert not store.is_durable
@@ -249,4 +232,4 @@ def test_closed_state(store: Store) -> None:
     store.close()
     store.close()
     with pytest.raises(sqlite3.ProgrammingError):
-        pending(store)
+        store.draw([Want(1, 0)], 1)
