@@ -278,7 +278,7 @@ def test_one_page(site: Site, said: Cli) -> None:
         site.url("/missing"),
         site.url("/invalid"),
         f"http://me:{ENCODED}@a b/",
-        f"http://me:{PASSWORD}@a.example/",
+        f"http://me:{PASSWORD}@127.0.0.1:1/",
     ):
         done = said("try", url, "--allow-private")
         assert done.returncode == 1
@@ -289,8 +289,8 @@ def test_the_library(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """`scrape` warns of failures, and gives records, without the password."""
     urls = [site.url(path) for path in ("/page", "/missing", "/invalid")]
     options: dict[str, Any] = {"parse_workers": 0, "delay": 0, "robots": False, "retries": 0, "allow_private": True}
-    with caplog.at_level(logging.DEBUG):
-        records = list(scraper.scrape([*urls, f"http://me:{PASSWORD}@a.example/"], **options))
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="scraper"):
+        records = list(scraper.scrape([*urls, f"http://me:{PASSWORD}@127.0.0.1:1/"], **options))
     assert len(records) == 1
     assert len([record for record in caplog.records if record.name == "scraper"]) == 3
     assert traces(json.dumps(records).encode()) == traces(caplog.text.encode()) == []

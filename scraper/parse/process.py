@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import mmap
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -222,6 +223,9 @@ class Helpers:
             # Semaphores and shared memory are what the tracker tracks; where neither was ever imported it has nothing.
             used = {"multiprocessing.synchronize", "multiprocessing.shared_memory"} & set(sys.modules)
             if tracker is None and not used:
+                if (started := _pid(self._tracker, "_pid")) is not None:
+                    # Else it is waited for as long as a child lives that a parser has left behind, which has its pipe.
+                    os.kill(started, signal.SIGKILL)
                 self._tracker._stop()
 
 
