@@ -370,7 +370,7 @@ def test_reader_that_leaves(site: Any, tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("end", ["os._exit(1)", "time.sleep(600)"], ids=["and dies", "and hangs"])
 def test_parser_that_forks(site: Any, tmp_path: Path, end: str) -> None:
-    """A child that a parser leaves behind hides no worker's death, and nobody waits for it: one page is lost, no more."""
+    """A child that a parser leaves behind hides no worker's death, and nobody waits for it: it costs one page."""
     (tmp_path / "p.py").write_text(
         "import os, time\n"
         "def parse(page):\n"

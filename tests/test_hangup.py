@@ -21,7 +21,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="terminals and process groups as Linux has them")
 
-PAGES: Final = 300
+PAGES: Final = 200
 TOGETHER: Final = 4
 OPTIONS: Final = ("--no-robots", "--allow-private", "--delay", "0", "--per-host", "4", "--fetch-workers", "4")
 
