@@ -98,6 +98,7 @@ def execute(
         session.check(job.about, any_list=named and job.lists.is_in_memory and session.is_in_memory)
         if session.is_finished(job.lists):
             return Result(session.finished(), session.store.counters.done)
+        session.adopt(job.about.choice)
         return _run(job, watcher, lambda: session, known=session.known(), fsync=fsync)
 
 

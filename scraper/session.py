@@ -31,8 +31,8 @@ class About(Struct, frozen=True, kw_only=True):
         settings: path of the settings file, or a mapping as it was given: with references to secrets, not the secrets.
         overrides: flags and keywords, by dotted settings key.
         parser: where to find the parser, with an absolute path; None if there is none, or it was a function.
-        choice: how its lists are read.
         started_at: RFC 3339, UTC.
+        choice: how its lists are read, and which of their entries are wanted; of the latest session that read them.
     """
 
     sources: list[str]
@@ -40,8 +40,8 @@ class About(Struct, frozen=True, kw_only=True):
     settings: str | dict[str, Any] | None = None
     overrides: dict[str, Any] = {}
     parser: str | None = None
-    choice: Choice = Choice()
     started_at: str = ""
+    choice: Choice = Choice()
 
 
 _decode_about = msgspec.json.Decoder(About).decode
@@ -140,6 +140,16 @@ class Session:
                 "out: go on with the settings that it was begun with; --restart moves it aside and begins anew; or, "
                 "if it keeps an archive, extract again from that, without network, with scraper parse"
             )
+
+    def adopt(self, choice: Choice) -> None:
+        """From now on the lists are read in this way, also by a `retry`, which is told nothing of it.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        if choice != self.about.choice:
+            self.about = msgspec.structs.replace(self.about, choice=choice)
+            self.store.describe(msgspec.json.encode(self.about, enc_hook=str))
 
     @property
     def is_in_memory(self) -> bool:

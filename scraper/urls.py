@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from ada_url import URL, join_url
+from ada_url import URL, join_url, normalize_url
 
 #: What the URL parser drops wherever it stands (URL Standard §4.4).
 _DROPPED: Final = r"[\t\n\r]*"
@@ -66,7 +66,8 @@ def split(text: str, base: str | None = None) -> Parts:
         InvalidURL: it does not parse, or has another scheme.
     """
     try:
-        href = URL(text, base).href
+        # Without a base there is a way that takes two thirds of the time: lists have millions of URLs.
+        href = normalize_url(text) if base is None else URL(text, base).href
     except (ValueError, UnicodeEncodeError):
         raise InvalidURL(f"not a valid URL: {_shorten(text)}") from None
     if not href.startswith(("http://", "https://")):

@@ -31,6 +31,10 @@ LOADER: Final[Any] = getattr(yaml, "CLoader", yaml.Loader)
 #: How deep collections may nest: keeps the recursion, and the depth of a record's `input`, bounded.
 NESTING: Final = 100
 
+#: Bytes that are read at once, and those that are no character's first one in UTF-8.
+_CHUNK: Final = 1 << 16
+_CONTINUING: Final = bytes(range(0x80, 0xC0))
+
 _PREFIX: Final = "tag:yaml.org,2002:"
 #: YAML 1.2.2 §10.3.2; a leading zero is not a number here, since `012` is an article number more often than twelve.
 _INT: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+|0o[0-7]+")
@@ -303,9 +307,11 @@ def _locate(stream: IO[bytes] | bytes | str, position: object) -> tuple[int, int
     if not isinstance(position, int) or isinstance(stream, (bytes, str)) or not stream.seekable():
         return 0, 0
     stream.seek(0)
-    start = 0
-    for number, line in enumerate(stream, start=1):
-        if start + len(line) > position:
-            return number, len(line[: position - start].decode("utf-8", "replace")) + 1
-        start += len(line)
-    return 0, 0
+    before, line, column = 0, 1, 1
+    while before < position and (data := stream.read(min(_CHUNK, position - before))):
+        before += len(data)
+        head, end, tail = data.rpartition(b"\n")
+        if end:
+            line, column = line + head.count(b"\n") + 1, 1
+        column += len(tail.translate(None, _CONTINUING))
+    return line, column

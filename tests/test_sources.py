@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +174,31 @@ def test_the_library_takes_the_same(tmp_path: Path) -> None:
         scrape(str(tmp_path / "l.tsv"), input_format="xls")
     with pytest.raises(TypeError, match="did you mean 'column'"):
         scrape(urls, colum="x")
+
+
+def test_the_last_choice_counts(site: Any, cli: Any, write_list: Any, tmp_path: Path) -> None:
+    """Later commands that read the list once more, told nothing of how, read it as the last one did."""
+    write_list([f"{site.url}/{number}" for number in range(20)])
+    for limit, number in ((("--limit", "5"), 5), (("--sample", "2"), None)):
+        assert cli("run", "urls.yaml", "-o", "out", *limit, *QUICK).returncode == 0
+        with contextlib.closing(sqlite3.connect(tmp_path / "out" / "state.db")) as database:
+            (about,) = database.execute("SELECT value FROM meta WHERE name='about'").fetchone()
+        assert json.loads(about)["choice"] == ({"sample": 2} if number is None else {"limit": number})
+
+
+def test_a_limit_does_not_wait(site: Any, tmp_path: Path) -> None:
+    """What might come later on standard input is not waited for."""
+    command = [sys.executable, "-m", "scraper", "run", "-", "--limit", "2", "--sample", "2", "-o", "out", *QUICK]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        process.stdin.write("".join(f"{site.url}/{number}\n" for number in range(3)))
+        process.stdin.flush()
+        assert process.wait(30) == 0
+    assert site.hits == {"/0": 1, "/1": 1}
+
+
+def test_a_page_to_try_is_no_list(site: Any, cli: Any) -> None:
+    """Though it is called like a sitemap."""
+    done = cli("try", f"{site.url}/sitemap.xml", "--allow-private")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["url"] == f"{site.url}/sitemap.xml"

@@ -55,6 +55,15 @@ class Ledger:
         with self.lock, database.trouble(self._path):
             return self.get("about") or b"{}"
 
+    def describe(self, about: bytes) -> None:
+        """What the run is from now on.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        with self.lock, self.transaction(durable=False):
+            self.put("about", about)
+
     @property
     def lengths(self) -> dict[str, int]:
         """Committed length, in bytes, of each file that the run appends to."""

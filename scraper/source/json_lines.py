@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -33,12 +34,17 @@ def read_json_lines(stream: Readable, name: str, column: str | None) -> Iterator
             shown = line.decode("utf-8", "replace").strip()
             yield entries.invalid(shown, f"the line is not JSON: {error}", f"{name}:{number}")
             continue
-        if column is not None and isinstance(entry, dict):
-            entry = _renamed(entry, column)
-        yield entries.from_any(entry, f"{name}:{number}")
+        place = f"{name}:{number}"
+        if column is not None and column != "url" and isinstance(entry, dict):
+            yield _from_object(entry, column, place)
+        else:
+            yield entries.from_any(entry, place)
 
 
-def _renamed(entry: dict[str, object], column: str) -> dict[str, object]:
-    """The URL by its usual name; what had that name is left out."""
+def _from_object(entry: dict[str, Any], column: str, place: str) -> Target | Failure:
+    """The target of an object that calls its URL otherwise; what it calls ``url`` is `input` like any other."""
     rest = {key: value for key, value in entry.items() if key not in (column, "url")}
-    return {"url": entry[column], **rest} if column in entry else rest
+    made = entries.from_mapping({"url": entry[column], **rest} if column in entry else rest, place)
+    if isinstance(made, Failure) or "url" not in entry:
+        return made
+    return msgspec.structs.replace(made, input={"url": entry["url"], **(made.input or {})})

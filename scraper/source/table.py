@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
-
-import msgspec
 
 from scraper.errors import SourceError
 from scraper.records import Failure, Target
@@ -16,6 +15,9 @@ from scraper.source.formats import delimiter_of
 
 def read_table(stream: Readable, name: str, column: str | None, *, tabs: bool) -> Iterator[Target | Failure]:
     """Stream the entries of a table; other columns than the URL's become the `input`, as text.
+
+    Cells may be quoted (RFC 4180) and then hold delimiters and line breaks. Columns without a name are left out; of two
+    with the same name the second one gets a number.
 
     Args:
         stream: UTF-8.
@@ -34,23 +36,66 @@ def read_table(stream: Readable, name: str, column: str | None, *, tabs: bool) -
         return
     delimiter = "\t" if tabs else delimiter_of(first)
     source.put_back(first)
-    reader = csv.reader(source, delimiter=delimiter)
-    names = [cell.strip() for cell in _row(reader, source)[0] or []]
-    place = _place(names, column)
-    if place is None:
-        wanted = "url" if column is None else column
-        shown = ", ".join(filter(None, names))
-        raise SourceError(f"{name}:1: the table has no column {wanted!r}; name one of its own with --column: {shown}")
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    header, why = _row(reader, source)
+    if header is None or why is not None:
+        raise SourceError(f"{name}:1: the names of the columns cannot be read: {why}")
+    columns = _Columns([cell.strip() for cell in header], column, name)
     while True:
         number = source.number + 1
         row, why = _row(reader, source)
         if row is None and why is None:
             return
-        where = f"{name}:{number}"
         if row is None:
-            yield entries.invalid("", why or "", where)
+            lost = f", up to line {source.number}," if source.number > number else ""
+            yield entries.invalid("", f"the row{lost} cannot be read: {why}", f"{name}:{number}")
+        elif why is not None:
+            yield entries.invalid(columns.url(row), why, f"{name}:{number}")
         elif row:
-            yield _entry(row, names, place, why, where)
+            yield columns.entry(row, f"{name}:{number}")
+
+
+class _Columns:
+    """What the table's first line says."""
+
+    def __init__(self, names: list[str], column: str | None, name: str) -> None:
+        """Find the URL's.
+
+        Raises:
+            SourceError: there is none of that name.
+        """
+        place = _place(names, column)
+        if place is None:
+            wanted = "url" if column is None else column
+            # A table without names begins with a URL.
+            shown = ", ".join(map(entries.without_userinfo, filter(None, names)))
+            raise SourceError(
+                f"{name}:1: the table has no column {wanted!r}; name one of its own with --column: {shown}"
+            )
+        self._place = place
+        self._width = len(names)
+        further = [(index, each) for index, each in enumerate(_distinct(names)) if each and index != place]
+        self._places = [index for index, _ in further]
+        self._names = [each for _, each in further]
+
+    def url(self, row: list[str]) -> str:
+        """The URL's cell."""
+        return row[self._place].strip() if self._place < len(row) else ""
+
+    def entry(self, row: list[str], where: str) -> Target | Failure:
+        """What a row says; it may lack its last cells."""
+        if len(row) > self._width:
+            why = f"the row has {len(row)} cells, more than the {self._width} that the first line names"
+            return entries.invalid(self.url(row), why, where)
+        made = entries.from_text(self.url(row), where)
+        if isinstance(made, Failure) or not self._names:
+            return made
+        if len(row) == self._width:
+            cells = [row[index] for index in self._places]
+        else:
+            cells = [row[index] for index in self._places if index < len(row)]
+        further = dict(zip(self._names, cells, strict=False))
+        return Target(made.url, made.href, made.host, None, further or None, made.authorization)
 
 
 class _Lines:
@@ -92,8 +137,17 @@ def _row(reader: Iterator[list[str]], source: _Lines) -> tuple[list[str] | None,
     try:
         row = next(reader, None)
     except csv.Error as error:
-        return None, f"the row cannot be read: {error}"
+        return None, _why(error)
     return row, source.trouble
+
+
+def _why(error: csv.Error) -> str:
+    text = str(error)
+    if "field larger" in text:
+        return f"a cell has more than {csv.field_size_limit():,} characters; is a quote not closed?"
+    if "unexpected end" in text:
+        return "a quote is not closed"
+    return text
 
 
 def _place(names: list[str], column: str | None) -> int | None:
@@ -104,15 +158,16 @@ def _place(names: list[str], column: str | None) -> int | None:
     return folded.index(wanted) if wanted in folded else None
 
 
-def _entry(row: list[str], names: list[str], place: int, why: str | None, where: str) -> Target | Failure:
-    url = row[place].strip() if place < len(row) else ""
-    if why is None and len(row) > len(names):
-        why = f"the row has {len(row)} cells, more than the {len(names)} that the first line names"
-    if why is not None:
-        return entries.invalid(url, why, where)
-    made = entries.from_text(url, where)
-    if isinstance(made, Failure):
-        return made
-    further = {name: cell for name, cell in zip(names, row, strict=False) if name}
-    further.pop(names[place], None)
-    return msgspec.structs.replace(made, input=further) if further else made
+def _distinct(names: list[str]) -> list[str]:
+    """The names; one that comes again with a number behind it."""
+    taken = set(names)
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        unique = name
+        while name and seen[name] > 1 and (unique := f"{name} {seen[name]}") in taken:
+            seen[name] += 1
+        taken.add(unique)
+        distinct.append(unique)
+    return distinct

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,9 +166,7 @@ def test_table() -> None:
     )
     first, invalid, second, short, long = entries
     assert isinstance(first, Target)
-    assert first.input == {"sku": "y", "note": 'two\nlines, "quoted"'} or first.input == {
-        "sku": "A-7", "note": 'two\nlines, "quoted"'
-    }  # fmt: skip
+    assert first.input == {"sku": "A-7", "note": 'two\nlines, "quoted"', "sku 2": "y"}
     assert isinstance(second, Target)
     assert second.input == {"sku": "B"}
     assert [entry.url for entry in (invalid, short, long)] == ["nonsense", "", "https://c.example/"]
@@ -205,8 +204,45 @@ def test_no_such_column() -> None:
 def test_a_cell_without_an_end() -> None:
     """A quote that nobody closes spoils what comes behind it, up to a limit, and no more."""
     entries = read('url,x\nhttps://a.example/,"' + "y\n" * 100_000 + "https://b.example/,z\n", form="csv")
-    assert said(entries)[0].startswith("l:2: the row cannot be read: field larger")
+    assert re.fullmatch(
+        r"l:2: the row, up to line 65\d\d\d, cannot be read: .* is a quote not closed\?", said(entries)[0]
+    )
     assert entries[-1].url == "https://b.example/"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('https://a.example/,"y', "l:2: the row cannot be read: a quote is not closed"),
+        ('https://a.example/,"x"y', "l:2: the row cannot be read: ',' expected after '\"'"),
+    ],
+)
+def test_quotes_that_do_not_fit(row: str, message: str) -> None:
+    """Nobody guesses what was meant."""
+    assert said(read(f"url,x\n{row}\n", form="csv")) == [message]
+
+
+@pytest.mark.parametrize(("content", "place"), [(bytes(64), "1:1"), ("- é\n- ü".encode() + b"\xff\n", "2:4")])
+def test_what_is_no_text_at_all(tmp_path: Path, content: bytes, place: str) -> None:
+    """Taken for YAML, and told of with its place."""
+    (tmp_path / "l").write_bytes(content)
+    with pytest.raises(SourceError, match=f"l:{place}: not text in UTF-8 or UTF-16"):
+        list(open_sources([str(tmp_path / "l")]))
+
+
+def test_names_that_come_again() -> None:
+    """None of the cells is lost."""
+    (entry,) = read("a,url,a,A,a,a 2\n1,https://a.example/,2,3,4,5\n", form="csv")
+    assert isinstance(entry, Target)
+    assert entry.input == {"a": "1", "a 3": "2", "A": "3", "a 4": "4", "a 2": "5"}
+
+
+def test_a_password_where_names_should_be() -> None:
+    """A table without names begins with a URL."""
+    with pytest.raises(SourceError) as told:
+        read("https://me:secret@a.example/,x\n", form="csv")
+    assert "a.example" in str(told.value)
+    assert "secret" not in str(told.value)
 
 
 def test_json_lines() -> None:
@@ -222,7 +258,7 @@ def test_json_lines() -> None:
     assert [message.partition(": ")[0] for message in said(entries)] == ["l:4", "l:5", "l:6", "l:7", "l:8"]
     assert "not JSON" in said(entries)[2]
     (entry,) = read('{"link": "https://a.example/", "url": "x", "n": 1}', form="jsonl", column="link")
-    assert entry == Target("https://a.example/", "https://a.example/", "a.example", input={"n": 1})
+    assert entry == Target("https://a.example/", "https://a.example/", "a.example", input={"url": "x", "n": 1})
 
 
 def test_a_line_beyond_measure() -> None:
