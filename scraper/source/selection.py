@@ -16,7 +16,8 @@ from scraper.records import ListEnd, ListStart, Stamp
 from scraper.source.formats import FORMATS
 
 if TYPE_CHECKING:
-    from scraper.source.lists import Entry, Lists
+    from scraper.source.lists import Lists
+    from scraper.source.origins import Entry
     from scraper.source.sitemap import Fetch
 
 
