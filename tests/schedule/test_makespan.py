@@ -165,13 +165,14 @@ class Simulation:
         return max(min(events), self.now)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+#: One that is as long as its largest host takes, and one that is as long as its threads take.
+LARGE_HOST: Final = (1.0, Course(threads=60, latency=0.2, delay=0.2, per_host=2))
+FEW_THREADS: Final = (0.6, Course(threads=40, latency=0.5, delay=0.2, per_host=4))
+
+
 @pytest.mark.parametrize(
-    ("exponent", "course"),
-    [
-        (1.0, Course(threads=60, latency=0.2, delay=0.2, per_host=2)),  # as long as its largest host
-        (0.6, Course(threads=40, latency=0.5, delay=0.2, per_host=4)),  # as long as its threads take
-    ],
+    ("exponent", "course", "order"),
+    [(*LARGE_HOST, order) for order in ORDERS] + [(*FEW_THREADS, order) for order in ("shuffled", "biggest last")],
 )
 def test_the_order_of_the_list_does_not_matter(exponent: float, course: Course, order: str) -> None:
     """It takes no more than 8 % longer than any schedule must, in whatever order, with few targets in memory."""
