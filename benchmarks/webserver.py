@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,8 @@ worker_processes 1;
 daemon off;
 pid nginx.pid;
 error_log error.log;
-events {{ worker_connections 1024; }}
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
 http {{
     types {{ text/html html; }}
     default_type text/html;
@@ -39,7 +40,7 @@ http {{
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     server {{
-        listen 127.0.0.1:{port} backlog=1024;
+{listens}
 {locations}
     }}
 }}
@@ -51,22 +52,25 @@ class ServerFailed(Exception):
 
 
 @contextmanager
-def serving(folder: Path, copies: int, prefix: Path) -> Iterator[str]:
-    """Serve `folder` as /c0/ … /c{copies-1}/ while the block runs; gives the origin, as in http://127.0.0.1:8123."""
-    server, port = _start(folder, copies, prefix)
+def serving(folder: Path, copies: int, prefix: Path, addresses: Sequence[str] = ("127.0.0.1",)) -> Iterator[str]:
+    """Serve `folder` as /c0/ … /c{copies-1}/ while the block runs, on one or several of loopback's addresses.
+
+    Gives the first one's origin, as in http://127.0.0.1:8123; the others have the same port.
+    """
+    server, port = _start(folder, copies, prefix, addresses)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{addresses[0]}:{port}"
     finally:
         _stop(server)
 
 
-def _start(folder: Path, copies: int, prefix: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(folder: Path, copies: int, prefix: Path, addresses: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
     program = _program()
     prefix.mkdir()
     (prefix / "pages").symlink_to(folder, target_is_directory=True)
     for _ in range(ATTEMPTS):
         port = _free_port()
-        (prefix / "nginx.conf").write_text(_config(copies, port))
+        (prefix / "nginx.conf").write_text(_config(copies, port, addresses))
         server = _spawn(program, prefix)
         if _is_up(server, prefix / "nginx.pid"):
             return server, port
@@ -82,9 +86,11 @@ def _program() -> str:
     return found
 
 
-def _config(copies: int, port: int) -> str:
+def _config(copies: int, port: int, addresses: Sequence[str]) -> str:
+    listens = "\n".join(f"        listen {address}:{port} backlog=1024;" for address in addresses)
     locations = "\n".join(f"        location /c{copy}/ {{ alias pages/; }}" for copy in range(copies))
-    return CONFIG.format(user="user root;" if os.geteuid() == 0 else "", port=port, locations=locations)
+    user = "user root;" if os.geteuid() == 0 else ""
+    return CONFIG.format(user=user, listens=listens, locations=locations)
 
 
 def _spawn(program: str, prefix: Path) -> subprocess.Popen[bytes]:
