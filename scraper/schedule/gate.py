@@ -145,8 +145,7 @@ class Gate:
             for waiting in self._rulebook.learn(urls.origin(target.url), Rule(None, verdict, 0, float("inf"))):
                 self._bury(waiting, verdict, held=True)
         else:
-            failure = verdict.on(target)
-            self._end([Outcome(target.url, failure=failure, status=failure.status, id=target.id)])
+            self._end([Outcome(target.url, failure=verdict.on(target), id=target.id)])
 
     def _end(self, outcomes: list[Outcome]) -> None:
         self._ended += outcomes

@@ -28,17 +28,15 @@ class Verdict(NamedTuple):
     Attributes:
         error: failure kind.
         message: one line for a person.
-        status: of the answer that it comes from, if there was one.
     """
 
     error: str
     message: str
-    status: int | None = None
 
     def on(self, target: Target) -> Failure:
         """The end of a page."""
         moved = target.href if target.redirects else None
-        return Failure(target.url, self.error, self.message, self.status, target.attempts, moved)
+        return Failure(target.url, self.error, self.message, None, target.attempts, moved)
 
 
 _DISALLOWED: Final = Verdict("robots_disallowed", "its robots.txt does not allow this page")

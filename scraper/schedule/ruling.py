@@ -68,4 +68,4 @@ def refusal_of(failure: Failure, now: float) -> Rule:
     if failure.error in _SHARED and not failure.retryable:
         return Rule(None, Verdict(failure.error, failure.message), 0, now + LIFETIME)
     message = f"its robots.txt cannot be had: {failure.error}: {failure.message}"
-    return Rule(None, Verdict("robots_unreachable", message, failure.status), 0, now + LIFETIME)
+    return Rule(None, Verdict("robots_unreachable", message), 0, now + LIFETIME)

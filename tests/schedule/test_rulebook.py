@@ -39,7 +39,7 @@ def test_judging() -> None:
     assert refused is not None
     assert refused.error == "robots_disallowed"
     assert some.delay == 3
-    verdict = Verdict("robots_unreachable", "gone", 500)
+    verdict = Verdict("robots_unreachable", "gone")
     assert Rule(None, verdict, 0, FOREVER).judge("https://a/yes") is verdict
     assert Rule(None, None, 0, FOREVER).judge("https://a/no") is None
 
