@@ -26,7 +26,10 @@ from urllib3 import HTTPConnectionPool, ProxyManager
 from urllib3.exceptions import LocationParseError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from scraper.fetch.addresses import BEHIND_A_PROXY, AddressGuard
 from scraper.fetch.connection import Pool, TLSPool
+from scraper.fetch.failures import Refused
+from scraper.fetch.resolver import Resolver
 from scraper.urls import Parts
 
 #: Origins whose idle connections are kept; the least recently used goes first.
@@ -53,11 +56,16 @@ class Request(PreparedRequest):
 class Adapter(HTTPAdapter):
     """One adapter for a run, shared by all fetch threads."""
 
-    def __init__(self, *, workers: int, verify: bool) -> None:
-        """Keep up to `workers` idle connections an origin; `verify` the certificates of HTTPS servers."""
+    def __init__(self, *, workers: int, verify: bool, guard: AddressGuard) -> None:
+        """Keep up to `workers` idle connections an origin; `verify` the certificates of HTTPS servers.
+
+        Connections are made to what `guard` lets through.
+        """
         super().__init__(pool_maxsize=workers)
         self._workers = workers
         self._verify = verify
+        self._guard = guard
+        self._resolver = Resolver(guard)
         self._lock = threading.Lock()  # guards _pools
         self._pools: OrderedDict[tuple[str, str, int, str | None], HTTPConnectionPool] = OrderedDict()
 
@@ -71,6 +79,7 @@ class Adapter(HTTPAdapter):
             pool = self._pools.get(key)
             if pool is None:
                 pool = self._pools[key] = self._new_pool(parts, request.proxy)
+                pool.resolver = self._resolver  # type: ignore[attr-defined]  # one of ours, but for SOCKS
                 if len(self._pools) > MAX_ORIGINS:
                     evicted = self._pools.popitem(last=False)[1]
             else:
@@ -113,7 +122,10 @@ class Adapter(HTTPAdapter):
 
         Raises:
             InvalidProxyURL, ProxySchemeUnknown, …: the proxy cannot be used.
+            Refused: ``blocked_address``, since nobody here sees where a proxy connects to.
         """
+        if proxy is not None and not self._guard.is_open:
+            raise Refused("blocked_address", f"it would go through a proxy, {BEHIND_A_PROXY}")
         tls: dict[str, Any] = {"ssl_context": self._tls_context} if parts.scheme == "https" else {}
         if proxy is None:
             kind = TLSPool if tls else Pool

@@ -20,6 +20,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.util.proxy import connection_requires_http_tunnel
 
 from scraper.fetch.deadline import Exchange, Guard
+from scraper.fetch.resolver import Resolver
 
 #: Bytes read at once: most pages come with their header in one system call, where http.client would take three.
 BUFFER: Final = 1 << 15
@@ -94,6 +95,7 @@ class _Deadline:
     response_class = _Response
     exchange: Exchange
     guard: Guard
+    resolver: Resolver
     _dns_host: str
     port: int
     socket_options: Any
@@ -110,7 +112,7 @@ class _Deadline:
         self._dns_host = value
 
     def _new_conn(self) -> socket.socket:
-        sock = _connect(self._dns_host, self.port, self.exchange)
+        sock = _connect(self._dns_host, self.port, self.exchange, self.resolver)
         for option in self.socket_options or ():
             sock.setsockopt(*option)
         try:
@@ -130,18 +132,21 @@ class _TLSConnection(_Deadline, HTTPSConnection):  # type: ignore[misc]
     pass
 
 
-def _connect(host: str, port: int, exchange: Exchange) -> socket.socket:
+def _connect(host: str, port: int, exchange: Exchange, resolver: Resolver) -> socket.socket:
     """Connect to the first address that answers; each attempt has its own connect timeout.
+
+    To exactly what was resolved and judged: the name is not looked up again, lest it stand for another address by now.
 
     Raises:
         socket.gaierror, UnicodeError: the name does not resolve.
+        Refused: ``blocked_address``.
         OSError: no address could be reached; the last reason.
         DeadlineExceeded: the exchange's time is over.
     """
     reason: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM):
+    for family, address in resolver.places(host, port, exchange):
         budget = exchange.connect_budget()
-        sock = _Socket(family, kind, protocol)
+        sock = _Socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(budget)
             sock.connect(address)
@@ -158,9 +163,14 @@ def _connect(host: str, port: int, exchange: Exchange) -> socket.socket:
 
 
 class Pool(HTTPConnectionPool):
-    """Keep-alive connections to one origin (or to one proxy for it)."""
+    """Keep-alive connections to one origin (or to one proxy for it).
+
+    Attributes:
+        resolver: says where the origin (or the proxy) is.
+    """
 
     ConnectionCls = _Connection
+    resolver: Resolver
 
     def urlopen(  # type: ignore[override]
         self,
@@ -216,6 +226,7 @@ class Pool(HTTPConnectionPool):
         self, conn: _Connection, method: str, url: str, headers: dict[str, str], exchange: Exchange
     ) -> HTTPResponse:
         conn.exchange = exchange
+        conn.resolver = self.resolver
         conn.timeout = None
         if conn.sock is not None:
             exchange.watch(conn.guard)

@@ -18,6 +18,7 @@ from requests.structures import CaseInsensitiveDict
 from scraper import urls
 from scraper.fetch import body, content
 from scraper.fetch.adapter import Adapter, Proxies, Request
+from scraper.fetch.addresses import AddressGuard
 from scraper.fetch.deadline import Exchange, Watchdog
 from scraper.fetch.failures import Cause, Refused, translate
 from scraper.fetch.memory import Budget
@@ -80,7 +81,8 @@ class Fetcher:
         self._hosts = settings.hosts
         self._max_delay = settings.politeness.max_delay
         self._data_allowed = settings.parse.parser is not None
-        self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls)
+        guard = AddressGuard(settings.fetch.allow_private)
+        self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls, guard=guard)
         self._proxies = Proxies(settings.fetch.proxy)
         self._headers = _default_headers(settings)
         self._confidential = [name for name in self._headers if name.lower() in _CREDENTIALS]
