@@ -16,7 +16,7 @@ import pytest
 import scraper
 from scraper import Failure, SettingsError, UsageError
 
-QUICK: dict[str, Any] = {"delay": 0, "per_host": 20}
+QUICK: dict[str, Any] = {"delay": 0, "per_host": 20, "allow_private": True}
 
 
 def descriptors() -> set[str]:
@@ -84,7 +84,9 @@ def test_run_returns_the_summary(site: Any, tmp_path: Path) -> None:
 def test_settings_as_a_mapping_and_a_parser_function(site: Any) -> None:
     """Settings may be a mapping; a parser may be a function of the program (here inline)."""
     settings = {"parse": {"workers": 0}, "politeness": {"delay": 0}}
-    (record,) = scraper.scrape([f"{site.url}/a"], settings=settings, parser=lambda page: {"n": len(page.body)})
+    (record,) = scraper.scrape(
+        [f"{site.url}/a"], settings=settings, parser=lambda page: {"n": len(page.body)}, allow_private=True
+    )
     assert record["n"] > 10
 
 
@@ -138,7 +140,7 @@ def test_script_without_the_guard(site: Any, tmp_path: Path) -> None:
         f"""
         import scraper
         print("imported", flush=True)
-        for record in scraper.scrape(["{site.url}/a"], delay=0):
+        for record in scraper.scrape(["{site.url}/a"], delay=0, allow_private=True):
             print(record)
         """,
     )
@@ -157,7 +159,7 @@ WORKER_IMPORTS = """
         return {{"modules": sorted(sys.modules)}}
 
     if __name__ == "__main__":
-        (record,) = scrape(["{url}/a"], parser=parse, delay=0)
+        (record,) = scrape(["{url}/a"], parser=parse, delay=0, allow_private=True)
         print(" ".join(record["modules"]))
 """
 
@@ -203,7 +205,7 @@ def test_unfinished_generator_at_exit(site: Any, tmp_path: Path, workers: int, e
         tmp_path,
         "import scraper\n"
         "if __name__ == '__main__':\n"
-        f"    stream = scraper.scrape({urls!r}, parse_workers={workers}, delay=0.01)\n"
+        f"    stream = scraper.scrape({urls!r}, parse_workers={workers}, delay=0.01, allow_private=True)\n"
         "    next(stream)\n"
         "    print('end of script', flush=True)\n" + ending,
         timeout=20,
@@ -230,6 +232,8 @@ def test_cut_gzip_body_is_a_failure(serve: Any) -> None:
     site = serve(lambda path: (200, {"Content-Encoding": "gzip"}, gzip.compress(text)[:300]))
     failures: list[Failure] = []
     assert not list(
-        scraper.scrape([f"{site.url}/a"], parse_workers=0, retries=0, robots=False, on_failure=failures.append)
+        scraper.scrape(
+            [f"{site.url}/a"], parse_workers=0, retries=0, robots=False, allow_private=True, on_failure=failures.append
+        )
     )
     assert [failure.error for failure in failures] == ["truncated_body"]

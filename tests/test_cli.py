@@ -264,7 +264,7 @@ def test_second_signal_stops_at_once(serve: Any, write_list: Any, tmp_path: Path
 
 def test_try(cli: Cli, site: Any) -> None:
     """`try` prints the record on stdout, and on stderr what was fetched and how often each selector matched."""
-    done = cli("try", f"{site.url}/a")
+    done = cli("try", f"{site.url}/a", "--allow-private")
     assert done.returncode == 0
     assert json.loads(done.stdout)["h1"] == "Page /a"
     assert "200" in done.stderr
@@ -275,7 +275,7 @@ def test_try(cli: Cli, site: Any) -> None:
 def test_try_what_fails(cli: Cli, serve: Any) -> None:
     """A page that gives no record: the kind, and exit 1."""
     site = serve(lambda path: (404, {}, b"no"))
-    done = cli("try", f"{site.url}/a")
+    done = cli("try", f"{site.url}/a", "--allow-private")
     assert done.returncode == 1
     assert done.stdout == ""
     assert "http_error: the server answered 404" in done.stderr
@@ -359,7 +359,8 @@ def test_list_error_found_late(cli: Cli, serve: Any, tmp_path: Path) -> None:
 
 def test_reader_that_leaves(site: Any, tmp_path: Path) -> None:
     """`| head` ends the run without a word, and without a traceback."""
-    command = f"{sys.executable} -m scraper run {' '.join(f'{site.url}/{i}' for i in range(40))} -o - --quiet --delay 0"
+    urls = " ".join(f"{site.url}/{i}" for i in range(40))
+    command = f"{sys.executable} -m scraper run {urls} -o - --quiet --delay 0 --allow-private"
     done = subprocess.run(
         f"{command} | head -n 1", shell=True, capture_output=True, text=True, cwd=tmp_path, timeout=60
     )

@@ -277,9 +277,24 @@ def test_header_and_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     """`env:NAME` works for header values and the proxy too."""
     monkeypatch.setenv("KEY", "k")
     monkeypatch.setenv("PROXY", "http://u:p@proxy.example:3128")
-    fetch = load({"fetch": {"headers": {"X-Key": "env:KEY", "X-On": True, "X-N": 2}, "proxy": "env:PROXY"}}).fetch
+    fetch = load(
+        {
+            "fetch": {
+                "headers": {"X-Key": "env:KEY", "X-On": True, "X-N": 2},
+                "proxy": "env:PROXY",
+                "allow_private": True,
+            }
+        }
+    ).fetch
     assert fetch.headers == {"X-Key": "k", "X-On": "true", "X-N": "2"}
     assert fetch.proxy == "http://u:p@proxy.example:3128"
+
+
+@pytest.mark.parametrize("allowed", [False, ["10.0.0.0/8"]])
+def test_a_proxy_has_to_be_trusted(allowed: object) -> None:
+    """Nobody here sees where it connects to."""
+    (problem,) = problems({"fetch": {"proxy": "http://proxy.example:3128", "allow_private": allowed}})
+    assert problem.startswith("fetch.proxy: needs fetch.allow_private: true")
 
 
 @pytest.mark.parametrize("value", ["", None])
@@ -312,8 +327,8 @@ def test_secrets_are_not_repeated(section: dict[str, object]) -> None:
 
 def test_repr_keeps_secrets() -> None:
     """A logged `Settings` gives nothing away."""
-    settings = load({"fetch": {"auth": "hunter2", "proxy": "http://hunter2", "headers": {"A": "hunter2"}},
-                     "hosts": {"a.example": {"auth": "hunter2"}}})  # fmt: skip
+    fetch = {"auth": "hunter2", "proxy": "http://hunter2", "headers": {"A": "hunter2"}, "allow_private": True}
+    settings = load({"fetch": fetch, "hosts": {"a.example": {"auth": "hunter2"}}})
     assert "hunter2" not in repr(settings)
     assert "***" in repr(settings)
 

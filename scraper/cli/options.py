@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What has no effect yet, so that nobody relies on it.
-TO_COME: Final = "(Accepted; takes effect in a coming version.)"
-
 #: Flags of `run` that stand for a settings key: flag, key, type and help.
 _SETTINGS_FLAGS: Final[tuple[tuple[str, str, Any, str], ...]] = (
     ("--fetch-workers", "fetch.workers", click.INT, "Fetch threads (default: 5 a core)."),
@@ -47,7 +44,7 @@ _SETTINGS_FLAGS: Final[tuple[tuple[str, str, Any, str], ...]] = (
 #: Flags without a value: flag, key, value and help.
 _SWITCHES: Final[tuple[tuple[str, str, Any, str], ...]] = (
     ("--no-robots", "politeness.robots", False, "Do not ask for robots.txt."),
-    ("--allow-private", "fetch.allow_private", True, f"Also fetch from private addresses. {TO_COME}"),
+    ("--allow-private", "fetch.allow_private", True, "Also fetch from this machine and private networks."),
     ("--archive", "output.archive", True, "Keep requests and responses; comes with a later version."),
 )
 

@@ -65,7 +65,7 @@ class Adapter(HTTPAdapter):
         self._workers = workers
         self._verify = verify
         self._guard = guard
-        self._resolver = Resolver(guard)
+        self._resolver = Resolver(guard, workers)
         self._lock = threading.Lock()  # guards _pools
         self._pools: OrderedDict[tuple[str, str, int, str | None], HTTPConnectionPool] = OrderedDict()
 

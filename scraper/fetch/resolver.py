@@ -10,13 +10,10 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from scraper.fetch.addresses import AddressGuard
 from scraper.fetch.deadline import TICK, Exchange
-
-#: Look-ups under way at once; of more than that, a name server that hangs is the reason.
-MOST: Final = 256
 
 
 class Place(NamedTuple):
@@ -34,8 +31,8 @@ class Place(NamedTuple):
 class Resolver:
     """Looks names up for many threads at once, and judges what comes."""
 
-    def __init__(self, guard: AddressGuard, most: int = MOST) -> None:
-        """Let through what `guard` does; `most` look-ups at once."""
+    def __init__(self, guard: AddressGuard, most: int) -> None:
+        """Let through what `guard` does; have at most `most` look-ups under way at once, however many of them hang."""
         self._guard = guard
         self._lock = threading.Lock()
         self._under_way: dict[str, _Lookup] = {}
@@ -61,17 +58,23 @@ class Resolver:
         return [Place(family, (address[0], port, *address[2:])) for family, address in found]
 
     def _looked_up(self, host: str, exchange: Exchange) -> list[Place]:
-        lookup, is_mine = self._join(host)
-        if is_mine:
-            try:
-                _wait(self._room.acquire, exchange)
-            except BaseException as error:
-                self._leave(host, lookup)
-                lookup.fail(error)
-                raise
-            threading.Thread(target=self._look_up, args=(host, lookup), name="resolver", daemon=True).start()
-        _wait(lookup.done.wait, exchange)
-        return lookup.result()
+        while True:
+            lookup, is_mine = self._join(host)
+            if is_mine:
+                self._start(host, lookup, exchange)
+            _wait(lookup.done.wait, exchange)
+            if not lookup.given_up:
+                return lookup.result()
+
+    def _start(self, host: str, lookup: _Lookup, exchange: Exchange) -> None:
+        try:
+            _wait(self._room.acquire, exchange)
+        except BaseException:
+            self._leave(host, lookup)
+            lookup.given_up = True  # others that wait for it may have more time
+            lookup.done.set()
+            raise
+        threading.Thread(target=self._look_up, args=(host, lookup), name="resolver", daemon=True).start()
 
     def _join(self, host: str) -> tuple[_Lookup, bool]:
         with self._lock:
@@ -106,10 +109,7 @@ class _Lookup:
         self.done = threading.Event()
         self.places: list[Place] = []
         self.error: BaseException | None = None
-
-    def fail(self, error: BaseException) -> None:
-        self.error = error
-        self.done.set()
+        self.given_up = False
 
     def result(self) -> list[Place]:
         if self.error is not None:

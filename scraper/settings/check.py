@@ -111,6 +111,12 @@ class _Check:
         )
         if settings.parse.parser is not None and settings.fields is not None:
             self._add("parse.parser", "parse.parser and fields exclude each other; keep one of them")
+        if settings.fetch.proxy is not None and settings.fetch.allow_private is not True:
+            self._add(
+                "fetch.proxy",
+                "fetch.proxy needs fetch.allow_private: true (--allow-private), since addresses behind a proxy cannot "
+                "be checked; set that if the proxy may reach them all",
+            )
         return settings, self.problems
 
     def _section(self, kind: type[_S], name: str, raw: Mapping[Any, Any]) -> _S:

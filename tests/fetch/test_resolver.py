@@ -86,7 +86,7 @@ def packets(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 def test_places(names: Any, exchange: Any) -> None:
     """In the order that the system gives, with the port that is wanted."""
     names(a_example=[[PUBLIC, "2606:4700::1"]])
-    assert Resolver(AddressGuard(False)).places("a.example", 81, exchange()) == [
+    assert Resolver(AddressGuard(False), most=8).places("a.example", 81, exchange()) == [
         Place(socket.AF_INET, (PUBLIC, 81)),
         Place(socket.AF_INET6, ("2606:4700::1", 81, 0, 0)),
     ]
@@ -102,7 +102,7 @@ def test_places(names: Any, exchange: Any) -> None:
 def test_numbers_are_not_looked_up(names: Any, exchange: Any, host: str, place: Place) -> None:
     """They say it all."""
     asked = names().asked
-    assert Resolver(AddressGuard(False)).places(host, 80, exchange()) == [place]
+    assert Resolver(AddressGuard(False), most=8).places(host, 80, exchange()) == [place]
     assert asked == []
 
 
@@ -110,7 +110,7 @@ def test_one_of_many_is_enough(names: Any, exchange: Any) -> None:
     """Nobody knows which of them a connection would have taken."""
     names(a_example=[[PUBLIC, "2606:4700::1", "fd00::1"]])
     with pytest.raises(Refused, match=r"^a\.example is at fd00::1, which is not public") as told:
-        Resolver(AddressGuard(False)).places("a.example", 80, exchange())
+        Resolver(AddressGuard(False), most=8).places("a.example", 80, exchange())
     assert told.value.kind == "blocked_address"
 
 
@@ -160,7 +160,7 @@ def test_a_look_up_that_hangs(names: Any, exchange: Any) -> None:
     """It is given up at the deadline, and another name does not wait for it."""
     service = names(slow_example=[[PUBLIC]], a_example=[[PUBLIC]])
     service.hangs.add("slow.example")
-    resolver = Resolver(AddressGuard(False))
+    resolver = Resolver(AddressGuard(False), most=8)
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         resolver.places("slow.example", 80, exchange(0.3))
@@ -172,7 +172,7 @@ def test_those_who_want_the_same_wait_for_one_answer(names: Any, exchange: Any) 
     """However many they are; who comes later asks anew."""
     service = names(slow_example=[[PUBLIC]])
     service.hangs.add("slow.example")
-    resolver = Resolver(AddressGuard(False))
+    resolver = Resolver(AddressGuard(False), most=8)
     found: list[Any] = []
     threads = [
         threading.Thread(target=lambda: found.append(resolver.places("slow.example", 80, exchange()))) for _ in range(8)
@@ -201,6 +201,31 @@ def test_no_more_than_so_many_at_once(names: Any, exchange: Any) -> None:
     assert service.asked == ["one.example"]
     service.go_on.set()
     assert resolver.places("two.example", 80, exchange())
+
+
+def test_one_that_gave_up_leaves_the_question_to_the_next(names: Any, exchange: Any) -> None:
+    """Two want the same name, and there is room for its look-up when the first has no time left."""
+    service = names(slow_example=[[PUBLIC]], a_example=[[PUBLIC]])
+    service.hangs.add("slow.example")
+    resolver = Resolver(AddressGuard(False), most=1)
+    with pytest.raises(DeadlineExceeded):
+        resolver.places("slow.example", 80, exchange(0.1))
+    outcomes: list[Any] = []
+
+    def ask(within: Exchange) -> None:
+        try:
+            outcomes.append(resolver.places("a.example", 80, within))
+        except DeadlineExceeded as error:
+            outcomes.append(error)
+
+    first = threading.Thread(target=ask, args=(exchange(0.3),))
+    second = threading.Thread(target=ask, args=(exchange(),))
+    first.start()
+    second.start()
+    first.join(LIMIT)
+    service.go_on.set()
+    second.join(LIMIT)
+    assert [type(outcome) for outcome in outcomes] == [DeadlineExceeded, list]
 
 
 @pytest.mark.parametrize(
