@@ -179,7 +179,7 @@ def test_worker_imports_from_a_script(site: Any, tmp_path: Path) -> None:
 def test_worker_imports_from_the_command_line(site: Any, cli: Any, tmp_path: Path) -> None:
     """So does a worker of the command line."""
     (tmp_path / "p.py").write_text("import sys\ndef parse(page):\n    return {'modules': ' '.join(sys.modules)}\n")
-    done = cli("run", f"{site.url}/a", "--parser", "p.py:parse", "-o", "-", "--quiet")
+    done = cli("run", f"{site.url}/a", "--parser", "p.py:parse", "-o", "-", "--quiet", "--allow-private")
     assert done.returncode == 0, done.stderr
     modules = set(done.stdout.split('"modules":"')[1].rstrip('"}\n').split())
     assert "scraper.parse.worker" in modules

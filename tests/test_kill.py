@@ -312,7 +312,15 @@ def test_workers_die_with_the_run(site: Any, tmp_path: Path, body: str) -> None:
     """Seconds after the main process was killed, neither workers nor helpers are left, busy or not."""
     flag = tmp_path / "busy"
     (tmp_path / "rogue.py").write_text(f"def parse(page):\n    open({str(flag)!r}, 'w').close()\n{body}")
-    run = Run(tmp_path, *(f"{site.url}/{i}" for i in range(50)), "--delay", "0", "--parser", "rogue.py:parse")
+    run = Run(
+        tmp_path,
+        *(f"{site.url}/{i}" for i in range(50)),
+        "--delay",
+        "0",
+        "--allow-private",
+        "--parser",
+        "rogue.py:parse",
+    )
     with run.session() as process:
         until(flag.exists, process)
         assert len(run.left(1, 0)) >= 3
