@@ -299,6 +299,7 @@ def test_any_bytes(content: bytes, form: str | None, column: str | None) -> None
         (b"\x1f\x8bnonsense", "damaged"),
         (b"\x1f\x8b", "ends too early"),
     ],
+    ids=["cut", "spoilt", "no gzip", "magic only"],
 )
 def test_damaged_gzip(data: bytes, message: str) -> None:
     """Said in one line."""
