@@ -25,6 +25,10 @@ from scraper.fetch.resolver import Resolver
 #: Bytes read at once: most pages come with their header in one system call, where http.client would take three.
 BUFFER: Final = 1 << 15
 
+#: Bytes that a header may have, interim answers included; each line of it 65,536, and there may be 100 (http.client's
+#: own limits). No browser takes more.
+LONGEST_HEADER: Final = 1 << 18
+
 #: How a connection that the server closed while it was idle shows itself on the next request; the last two under TLS.
 _STALE: Final = (
     ConnectionResetError,
@@ -36,15 +40,19 @@ _STALE: Final = (
 
 
 class _HeaderLines:
-    """A header's lines, remembering whether the last one read was the end of the stream."""
+    """A header's lines, with those of interim answers before it; knows whether the last was the end of the stream."""
 
     def __init__(self, stream: BufferedReader) -> None:
         self._stream = stream
+        self._room = LONGEST_HEADER
         self.ended = False
 
     def readline(self, limit: int = -1) -> bytes:
         line = self._stream.readline(limit)
         self.ended = not line
+        self._room -= len(line)
+        if self._room < 0:
+            raise ProtocolError(f"the response header has more than {LONGEST_HEADER:,} bytes")
         return line
 
     def close(self) -> None:
@@ -93,10 +101,12 @@ class _Deadline:
     """What both connection classes add: sockets are opened within, and watched by, the current exchange."""
 
     response_class = _Response
+    is_tls = False
     exchange: Exchange
     guard: Guard
     resolver: Resolver
     _dns_host: str
+    proxy: Any
     port: int
     socket_options: Any
 
@@ -118,6 +128,7 @@ class _Deadline:
         try:
             self.guard = Guard(sock)
             self.exchange.watch(self.guard)
+            self.exchange.handshaking = self.is_tls and self.proxy is None
         except BaseException:
             sock.close()
             raise
@@ -129,7 +140,7 @@ class _Connection(_Deadline, HTTPConnection):  # type: ignore[misc]  # response_
 
 
 class _TLSConnection(_Deadline, HTTPSConnection):  # type: ignore[misc]
-    pass
+    is_tls = True
 
 
 def _connect(host: str, port: int, exchange: Exchange, resolver: Resolver) -> socket.socket:
@@ -233,6 +244,7 @@ class Pool(HTTPConnectionPool):
         elif self.proxy is not None and connection_requires_http_tunnel(self.proxy, self.proxy_config, self.scheme):
             self._prepare_proxy(conn)
         else:
+            exchange.handshaking = False
             conn.connect()
         exchange.connected = True
         if self.proxy is not None and self.scheme == "http":

@@ -59,6 +59,7 @@ class Exchange(Timeout):
         deadline: monotonic time at which it ends.
         fired: whether the watchdog has ended it.
         connected: whether the current request has a connection, TLS and tunnel included.
+        handshaking: whether a server has been reached that TLS has yet to be spoken with.
         sent: is called whenever a request is on its way.
     """
 
@@ -70,6 +71,7 @@ class Exchange(Timeout):
         self.deadline = time.monotonic() + timeout
         self.fired = False
         self.connected = False
+        self.handshaking = False
         self._watchdog = watchdog
         self._connect_timeout = connect_timeout
         self._guard: Guard | None = None

@@ -76,7 +76,9 @@ _TABLE: Final[tuple[tuple[tuple[type[BaseException], ...], str, bool], ...]] = (
 )
 
 
-def translate(error: BaseException, *, timed_out: bool, connected: bool, reading: bool) -> Cause:
+def translate(
+    error: BaseException, *, timed_out: bool, connected: bool, reading: bool, handshaking: bool = False
+) -> Cause:
     """Name the kind of failure behind `error`.
 
     Args:
@@ -84,9 +86,12 @@ def translate(error: BaseException, *, timed_out: bool, connected: bool, reading
         timed_out: the deadline has fired; whatever was raised is its consequence.
         connected: the connection had been made.
         reading: the header had been received; the body was being read.
+        handshaking: the server had been reached, and TLS was being spoken.
     """
     if isinstance(error, Refused):
         return Cause(error.kind, str(error), retryable=KINDS[error.kind])
+    if timed_out and handshaking:
+        return Cause("tls_error", "the TLS handshake did not end before the deadline", retryable=KINDS["tls_error"])
     if timed_out:
         return Cause("timeout", "the deadline for the whole exchange passed", retryable=True)
     chain = list(_chain(error))
@@ -105,11 +110,16 @@ def _refine(cause: Cause, found: BaseException, *, connected: bool, reading: boo
         return Cause("dns_error", "the host name cannot be looked up", retryable=False)
     if isinstance(found, (ssl.SSLZeroReturnError, ssl.SSLEOFError)) and not connected:
         return cause._replace(kind="tls_error", retryable=False)
-    if reading and cause.kind == "protocol_error" and isinstance(found, _CUT_OFF):
+    if reading and cause.kind == "protocol_error" and isinstance(found, _CUT_OFF) and not _is_excess(found):
         return cause._replace(kind="truncated_body")
     if cause.kind == "connect_error" and connected and type(found) is OSError:
         return cause._replace(kind="protocol_error")
     return cause
+
+
+def _is_excess(error: BaseException) -> bool:
+    """Whether there was too much of something, such as a chunk's extension; urllib3 has one type for that as well."""
+    return isinstance(error, u3.ProtocolError) and "exceeded" in str(error)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -113,7 +113,11 @@ class Fetcher:
                 return self._travel(journey, exchange)
             except Exception as error:  # noqa: BLE001  a failure is a value; the kinds are told apart in one place
                 cause = translate(
-                    error, timed_out=exchange.fired, connected=exchange.connected, reading=journey.reading
+                    error,
+                    timed_out=exchange.fired,
+                    connected=exchange.connected,
+                    handshaking=exchange.handshaking and not exchange.connected,
+                    reading=journey.reading,
                 )
                 if journey.response is not None:
                     journey.response.raw.close()
@@ -125,7 +129,7 @@ class Fetcher:
         while True:
             response = self._ask(journey, exchange)
             status, raw = response.status_code, response.raw
-            location = raw.headers.get("Location") if status in _REDIRECTS else None
+            location = _location(raw) if status in _REDIRECTS else None
             if location is not None:
                 body.discard(raw)
                 hop = self._redirect(journey, location)
@@ -290,6 +294,18 @@ def _default_headers(settings: Settings) -> CaseInsensitiveDict[str]:
     if settings.fetch.auth:
         headers["Authorization"] = settings.fetch.auth
     return headers
+
+
+def _location(raw: BaseHTTPResponse) -> str | None:
+    """The one place that an answer redirects to, if any (Fetch Standard, location URL).
+
+    Raises:
+        Refused: ``bad_redirect``: it names several.
+    """
+    found = raw.headers.getlist("Location")
+    if len(set(found)) > 1:
+        raise Refused("bad_redirect", "redirected to several places at once")
+    return found[0] if found else None
 
 
 def _location_text(value: str) -> str:

@@ -760,7 +760,7 @@ def test_stalling_handshake(serve: Serve, hasty: Any) -> None:
     """A handshake that does not go on is under the deadline, too."""
     server = serve(silent)
     with soon():
-        assert hasty.failure(f"https://{server.authority}/").error == "timeout"
+        assert hasty.failure(f"https://{server.authority}/").error == "tls_error"
 
 
 @pytest.mark.usefixtures("trusted")
