@@ -151,7 +151,7 @@ def test_all_problems_at_once_in_order(written: Any) -> None:
         *(("fetch.transport", value) for value in ("curl", "httpx", 1)),
         *(("output.format", value) for value in ("csv", "xml", ["jsonl"])),
         ("output.archive", True),
-        ("fetch.cookies", True),
+        ("fetch.cookies", "on"),
         ("fetch.verify_tls", "yes"),
         ("parse.engine", "lxml"),
         ("parse.builder", "html"),
@@ -223,7 +223,6 @@ def test_sizes(value: object, size: int) -> None:
         ("output: {archive: true}", "s.yaml:1:10: output.archive true is not available in this version; leave it out"),
         ("output: {format: csv}", "s.yaml:1:10: output.format csv is not available in this version; use jsonl"),
         ("fetch: {transport: curl}", "s.yaml:1:9: fetch.transport curl is not available in this version; use requests"),
-        ("fetch: {cookies: true}", "s.yaml:1:9: fetch.cookies true is not available in this version; leave it out"),
         ("fields: {a: #x\n  }", "s.yaml:1:10: fields.a is empty; give a text, in quotes if it starts with #"),
         ("engine: lxml", "s.yaml:1:1: unknown key 'engine'; did you mean 'parse.engine'?"),
         (

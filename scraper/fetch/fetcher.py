@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import msgspec
-from requests.structures import CaseInsensitiveDict
 
 from scraper import urls
 from scraper.fetch import body, content
@@ -21,6 +20,7 @@ from scraper.fetch.adapter import Adapter, Proxies, Request
 from scraper.fetch.addresses import AddressGuard
 from scraper.fetch.deadline import Exchange, Watchdog
 from scraper.fetch.failures import Cause, Refused, translate
+from scraper.fetch.headers import RequestHeaders, same_origin, without_credentials
 from scraper.fetch.memory import Budget
 from scraper.fetch.retry_after import retry_after
 from scraper.records import LIST, PAGE, RETRYABLE_STATUSES, ROBOTS, Failure, Hop, Page, Target, now
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("scraper.fetch")
 
-USER_AGENT: Final = "concurrent-scraper/0.1 (python-requests)"
-ACCEPT: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5"
-#: What urllib3 decodes here; zstd and brotli come with its extras, which are dependencies.
-ACCEPT_ENCODING: Final = "gzip, deflate, br, zstd"
-
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: Redirects that a robots.txt may take, and bytes of it that count (RFC 9309 §2.3.1.2, §2.5).
 ROBOTS_REDIRECTS: Final = 5
@@ -45,10 +40,6 @@ ROBOTS_BODY: Final = 500 << 10
 
 #: Bytes that a list of URLs may have, where pages may have less: as much as a sitemap (sitemaps.org, protocol).
 LIST_BODY: Final = 50 << 20
-
-#: What must not travel to another origin (Fetch Standard, HTTP-redirect fetch, step 13).
-_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
-
 
 #: How it ends when a host cannot be reached, if there was no connection.
 _UNREACHED: Final = frozenset({"dns_error", "connect_error", "timeout"})
@@ -78,14 +69,12 @@ class Fetcher:
         self._permit = permit
         self._sent = sent
         self._limits = settings.fetch
-        self._hosts = settings.hosts
         self._max_delay = settings.politeness.max_delay
         self._data_allowed = settings.parse.parser is not None
         guard = AddressGuard(settings.fetch.allow_private)
         self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls, guard=guard)
         self._proxies = Proxies(settings.fetch.proxy)
-        self._headers = _default_headers(settings)
-        self._confidential = [name for name in self._headers if name.lower() in _CREDENTIALS]
+        self._headers = RequestHeaders(settings)
         self.budget = Budget(settings.fetch.memory)
         self._watchdog = Watchdog()
 
@@ -143,31 +132,13 @@ class Fetcher:
 
     def _ask(self, journey: _Journey, exchange: Exchange) -> Response:
         parts = urls.take_apart(journey.target.href)
-        headers = self._request_headers(journey.target, parts)
-        request = Request(parts, headers, self._proxies.find(parts))
+        request = Request(parts, self._headers.of(journey.target, parts), self._proxies.find(parts))
         journey.asks()
         exchange.connected = False
         journey.response = self._adapter.send(request, stream=True, timeout=exchange)  # type: ignore[arg-type]
         exchange.connected = True  # an answer that a mock gave had no connection to say so
+        self._headers.learn(journey.target, parts, journey.response.raw)
         return journey.response
-
-    def _request_headers(self, target: Target, parts: urls.Parts) -> CaseInsensitiveDict[str]:
-        host = self._hosts.get(target.host)
-        strayed = target.redirects > 0 and self._confidential and not _same_origin(target.url, parts)
-        if host is None and target.headers is None and target.authorization is None and not strayed:
-            return self._headers
-        headers = self._headers.copy()
-        if strayed:
-            for name in self._confidential:
-                del headers[name]
-        if host is not None:
-            headers.update(host.headers)
-            if host.auth:
-                headers["Authorization"] = host.auth
-        if target.authorization is not None:
-            headers["Authorization"] = target.authorization
-        headers.update(target.headers or {})
-        return headers
 
     def _redirect(self, journey: _Journey, location: str) -> Hop | None:
         """Move the journey on; a `Hop` if it leaves the host.
@@ -183,14 +154,14 @@ class Fetcher:
             parts = urls.split(_location_text(location), base=target.href)
         except urls.InvalidURL as error:
             raise Refused("bad_redirect", f"redirected to what is {error}") from None
-        same_origin = _same_origin(target.href, parts)
+        stays = same_origin(urls.take_apart(target.href), parts)
         journey.target = msgspec.structs.replace(
             target,
             href=parts.href,
             host=parts.host,
             redirects=target.redirects + 1,
-            headers=target.headers if same_origin else _without_credentials(target.headers),
-            authorization=parts.authorization or (target.authorization if same_origin else None),
+            headers=target.headers if stays else without_credentials(target.headers),
+            authorization=parts.authorization or (target.authorization if stays else None),
         )
         if parts.host != target.host:
             return Hop(journey.target)
@@ -277,25 +248,6 @@ class _Journey:
         )
 
 
-def _same_origin(url: str, parts: urls.Parts) -> bool:
-    here = urls.split(url)
-    return (here.scheme, here.host, here.port) == (parts.scheme, parts.host, parts.port)
-
-
-def _default_headers(settings: Settings) -> CaseInsensitiveDict[str]:
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(
-        {
-            "User-Agent": settings.fetch.user_agent or USER_AGENT,
-            "Accept": ACCEPT,
-            "Accept-Encoding": ACCEPT_ENCODING,
-        }
-    )
-    headers.update(settings.fetch.headers)
-    if settings.fetch.auth:
-        headers["Authorization"] = settings.fetch.auth
-    return headers
-
-
 def _location(raw: BaseHTTPResponse) -> str | None:
     """The one place that an answer redirects to, if any (Fetch Standard, location URL).
 
@@ -315,9 +267,3 @@ def _location_text(value: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return quote(data, safe=bytes(range(0x80)))
-
-
-def _without_credentials(headers: dict[str, str] | None) -> dict[str, str] | None:
-    if headers is None:
-        return None
-    return {name: value for name, value in headers.items() if name.lower() not in _CREDENTIALS}

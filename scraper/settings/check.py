@@ -34,7 +34,7 @@ FETCH: Final[dict[str, Reader]] = {
     "retries": values.count(0),
     "user_agent": values.nullable(values.user_agent),
     "headers": values.headers,
-    "cookies": values.not_yet,
+    "cookies": values.flag,
     "auth": values.nullable(values.auth),
     "proxy": values.nullable(values.proxy),
     "verify_tls": values.flag,
