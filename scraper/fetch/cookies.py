@@ -6,6 +6,7 @@ cookie of a whole domain is one of that host, and a redirect carries none along.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ MAX_ORIGINS: Final = 4096
 #: Cookies of an origin, and bytes of one (RFC 6265 §6.1 asks for no fewer). Of more, the oldest go.
 MAX_COOKIES: Final = 50
 MAX_BYTES: Final = 4096
+
+#: What no cookie holds (RFC 6265 §4.1.1), and no request should.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _Origin = tuple[str, str, int]
 
@@ -50,7 +54,7 @@ class Jars:
             parts: the URL that was asked for.
             values: its `Set-Cookie` fields.
         """
-        values = [value for value in values if len(value) <= MAX_BYTES]
+        values = [value for value in values if len(value) <= MAX_BYTES and not _CONTROL.search(value)]
         if not values:
             return
         jar = self._jar(parts, make=True)
