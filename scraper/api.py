@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from scraper import terminal
 from scraper.errors import WorkerStartError
 from scraper.records import Attempt, Failure, Target
 
@@ -164,7 +165,7 @@ def refuse_in_worker() -> None:
 
 
 def _warn(failure: Failure) -> None:
-    log.warning("%s: %s: %s", failure.url, failure.error, failure.message)
+    log.warning("%s: %s: %s", terminal.line(failure.url), failure.error, terminal.line(failure.message))
 
 
 __all__ = ["KEYWORDS", "overrides", "refuse_in_worker", "run", "scrape"]

@@ -17,6 +17,7 @@ from scraper.parse.extract import BadPlan, Extractor
 from scraper.parse.page import Page as View
 from scraper.records import Failure, Hop, Page, Target
 from scraper.settings import Settings
+from scraper.terminal import line
 
 
 class Report(NamedTuple):
@@ -49,12 +50,12 @@ def try_url(url: str, settings: Any, overrides: Mapping[str, Any]) -> Report:
     began = time.monotonic()
     page = _fetch(next(iter(job.lists)), job.settings)
     if isinstance(page, Failure):
-        return Report(False, f"{page.error}: {page.message}\n{page.final_url or page.url}", None)
+        return Report(False, f"{page.error}: {line(page.message)}\n{line(page.final_url or page.url)}", None)
     lines = [_fetched(page, job.plan.builder, time.monotonic() - began), *_matches(page, job.settings)]
     verdict = extractor(page)
     if verdict.error is not None:
-        return Report(False, "\n".join([*lines, f"{verdict.error}: {verdict.message}"]), None)
-    rows = [msgspec.json.format(line, indent=2).decode() for line in verdict.lines.splitlines()]
+        return Report(False, "\n".join([*lines, f"{verdict.error}: {line(verdict.message)}"]), None)
+    rows = [msgspec.json.format(row, indent=2).decode() for row in verdict.lines.splitlines()]
     if not rows:
         lines.append("no record: nothing matched")
     return Report(True, "\n".join(lines), "\n".join(rows) if rows else None)

@@ -12,7 +12,19 @@ ROOT = Path(scraper.__file__).parent
 STAGES = ("source", "schedule", "fetch", "parse", "write")
 
 #: What anybody may import: values and rules without behaviour of their own.
-COMMON = {"records", "atomic", "unheard", "counters", "settings", "errors", "urls", "channel", "yaml_core"}
+COMMON = {
+    "records",
+    "atomic",
+    "unheard",
+    "storable",
+    "terminal",
+    "counters",
+    "settings",
+    "errors",
+    "urls",
+    "channel",
+    "yaml_core",
+}
 
 #: Who may import what, besides COMMON and its own package; whoever is not named is on top and may import all.
 ALLOWED = {
@@ -20,6 +32,8 @@ ALLOWED = {
     "records": set(),
     "atomic": set(),
     "unheard": set(),
+    "storable": set(),
+    "terminal": set(),
     "counters": set(),
     "errors": set(),
     "urls": set(),

@@ -9,7 +9,7 @@ import click
 
 from scraper import unheard
 from scraper.cli.commands import group
-from scraper.cli.words import complain
+from scraper.cli.words import complain, refuse
 from scraper.errors import ScraperError
 
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         complain(str(error))
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        refuse(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130

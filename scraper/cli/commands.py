@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import scraper
+from scraper import terminal
 from scraper.cli.options import choice, list_options, overrides, settings_options
 from scraper.cli.words import closing_words, log, say
 from scraper.interrupts import Signals
@@ -144,7 +145,8 @@ def status(directory: str, as_json: bool) -> int:
     from scraper.watch.status import describe, read
 
     summary = read(Path(directory))
-    click.echo(summary.to_json().decode().rstrip() if as_json else describe(summary))
+    said = terminal.json(summary.to_json().decode().rstrip()) if as_json else terminal.plain(describe(summary))
+    click.echo(said)
     return 0
 
 
@@ -161,9 +163,9 @@ def try_(url: str, **flags: Any) -> int:
 
     log(json=False, quiet=False)
     report = try_url(url, flags.pop("settings"), overrides(flags))
-    click.echo(report.text, err=True)
+    say(report.text, quiet=False)
     if report.record is not None:
-        click.echo(report.record)
+        click.echo(terminal.json(report.record))
     return 0 if report.ok else 1
 
 

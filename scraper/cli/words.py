@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from scraper import storable, terminal
 
 if TYPE_CHECKING:
     from scraper.watch.summary import Summary
@@ -41,12 +44,26 @@ def _count(number: int, noun: str) -> str:
 def say(text: str, quiet: bool) -> None:
     """Say it, unless nobody wants to hear it."""
     if not quiet:
-        click.echo(text, err=True)
+        click.echo(terminal.plain(text), err=True)
 
 
 def complain(message: str) -> None:
     """Say why it ends."""
-    click.echo(f"scraper: {message}", err=True)
+    click.echo(terminal.plain(f"scraper: {message}"), err=True)
+
+
+def refuse(error: click.ClickException) -> None:
+    """Say what is wrong with the arguments, in click's words."""
+    words = io.StringIO()
+    error.show(words)
+    click.echo(terminal.plain(words.getvalue()), err=True, nl=False)
+
+
+class _Plain(logging.Formatter):
+    """Text that a terminal may be given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return terminal.plain(super().format(record))
 
 
 class _JsonLines(logging.Formatter):
@@ -56,13 +73,14 @@ class _JsonLines(logging.Formatter):
         import msgspec
 
         row = {"time": self.formatTime(record), "level": record.levelname, "logger": record.name}
-        return msgspec.json.encode({**row, "message": record.getMessage()}).decode()
+        message = storable.text(record.getMessage())
+        return terminal.json(msgspec.json.encode({**row, "message": message}).decode())
 
 
 def log(*, json: bool, quiet: bool) -> None:
     """Let the package's log go to stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_JsonLines() if json else logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(_JsonLines() if json else _Plain("%(levelname)s %(message)s"))
     logger = logging.getLogger("scraper")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.ERROR if quiet else logging.WARNING)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from scraper import records
+from scraper import records, storable
 from scraper.errors import UsageError
 from scraper.parse import engines, fields, parser
 from scraper.parse.decode import decode
 from scraper.parse.fields import MissingField, Problem
 from scraper.parse.page import Page
 from scraper.settings import FieldSettings
+
+#: Characters of a failure's message: an exception may have the whole page in its text.
+LONGEST_MESSAGE: Final = 300
 
 
 class Plan(Struct, frozen=True):
@@ -99,17 +102,17 @@ class Extractor:
         except MemoryError:
             raise
         except MissingField as error:
-            return Verdict(index, error="missing_field", message=str(error))
+            return _refused(index, str(error), "missing_field")
         except parser.BadRecord as error:
-            return Verdict(index, error="parse_error", message=str(error))
+            return _refused(index, str(error))
         except BaseException as error:  # noqa: BLE001  sys.exit() in a parser is that page's failure as well
-            return Verdict(index, error="parse_error", message=parser.describe(error))
+            return _refused(index, parser.describe(error))
         try:
             lines = b"".join([_line(page, row) for row in rows])
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  a record that cannot be sent back
-            return Verdict(index, error="parse_error", message=f"the record cannot be written as JSON: {error}")
+            return _refused(index, f"the record cannot be written as JSON: {error}")
         return Verdict(index, len(rows), lines)
 
     def _by_fields(self, page: records.Page) -> list[dict[str, Any]]:
@@ -118,6 +121,10 @@ class Extractor:
 
     def _by_parser(self, page: records.Page) -> list[dict[str, Any]]:
         return parser.call(self._parser, Page(page, self._builder))
+
+
+def _refused(index: int, message: str, kind: str = "parse_error") -> Verdict:
+    return Verdict(index, error=kind, message=storable.text(message[:LONGEST_MESSAGE]))
 
 
 def _line(page: records.Page, row: dict[str, Any]) -> bytes:
@@ -131,20 +138,38 @@ def _line(page: records.Page, row: dict[str, Any]) -> bytes:
         record["input"] = page.input
     record.update(row)
     try:
-        return _encode(record) + b"\n"
+        line = _encode(record)
     except UnicodeEncodeError:
-        return _encode(_storable(record)) + b"\n"
+        line = b""
+    # What cannot be stored, seen cheaply; text may look the same, and is then looked at for nothing.
+    if line.count(b"[") + line.count(b"{") > storable.DEEPEST and storable.is_too_deep(_builtins(record)):
+        raise ValueError(f"it nests more than {storable.DEEPEST} levels")
+    if not line or b"\\u0000" in line:
+        line = _encode(storable.value(_builtins(record)))
+    return line + b"\n"
 
 
-_encode = msgspec.json.Encoder().encode
+def _builtins(record: dict[str, Any]) -> Any:
+    return msgspec.to_builtins(record, str_keys=True, enc_hook=_plain)
 
 
-def _storable(value: Any) -> Any:
-    """The same with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_storable(item) for item in value]
-    return value
+def _plain(value: Any) -> Any:
+    """What a parser's values are underneath, where they are of classes of their own: BeautifulSoup's strings, say.
+
+    Raises:
+        TypeError: they are nothing that JSON can say.
+    """
+    for kind, underneath in _UNDERNEATH.items():
+        if isinstance(value, kind):
+            return underneath(value)
+    raise TypeError(f"it holds a {type(value).__name__}")
+
+
+_UNDERNEATH: Final[dict[type, Callable[[Any], Any]]] = {
+    str: str.__str__,
+    int: int.__int__,
+    float: float.__float__,
+    Mapping: dict,
+}
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode

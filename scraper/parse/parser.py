@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -19,6 +20,10 @@ Parser = Callable[[Page], Any]
 
 #: Frames of these are ours or Python's, not the user's.
 _OURS: Final = (str(Path(__file__).resolve().parent.parent), "<frozen ")
+
+
+#: Characters of an exception's text that are kept: it may hold the whole page.
+MOST_SAID: Final = 200
 
 
 class BadRecord(Exception):
@@ -67,7 +72,11 @@ def call(parser: Parser, page: Page) -> list[dict[str, Any]]:
 
 def describe(error: BaseException) -> str:
     """One line: the error and the user's frame nearest to it."""
-    text = " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
+    try:
+        said = str(error)[:MOST_SAID]
+    except Exception:  # noqa: BLE001  an exception that cannot say what it is
+        said = ""
+    text = " ".join(f"{type(error).__name__}: {said}".removesuffix(": ").split())
     frames = _own_frames(error)
     if not frames:
         return text
@@ -78,10 +87,24 @@ def describe(error: BaseException) -> str:
 def _checked(record: Any) -> dict[str, Any]:
     if not isinstance(record, Mapping):
         raise BadRecord(f"the parser yielded {type(record).__name__}, not a mapping")
+    named = {name if type(name) is str else _as_name(name): value for name, value in record.items()}
+    if len(named) < len(record):
+        raise BadRecord("two names of the parser's record are the same as text")
     for name in RESERVED:
-        if name in record:
+        if name in named:
             raise BadRecord(f"the parser's record uses the name {name!r}, which every record carries anyway")
-    return dict(record)
+    return named
+
+
+def _as_name(key: object) -> str:
+    """A name that is no plain text, as JSON has it."""
+    if isinstance(key, Enum):
+        key = key.value
+    if isinstance(key, str):
+        return str.__str__(key)
+    if isinstance(key, (int, float)) and not isinstance(key, bool):
+        return str(key)
+    raise BadRecord(f"a name in the parser's record is of type {type(key).__name__}, not text")
 
 
 def _from_file(place: str) -> ModuleType:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from scraper import storable
 from scraper.records import MOST_CRASHES, Failure, Outcome, Target
 
 PENDING, OK, EMPTY, FAILED = range(4)
@@ -120,14 +121,14 @@ def entered(entries: list[Target | Failure], hosts: Mapping[str, int]) -> tuple[
         if isinstance(listed, Failure):
             keys.append(_key(f"invalid {listed.url}"))
             error = None if listed.error == "invalid_url" else listed.error
-            extras = Extras(invalid=clean(listed.message), error=error, status=listed.status)
-            values.append((clean(listed.url), NOWHERE, None, _encode(extras).decode()))
+            extras = Extras(invalid=storable.text(listed.message), error=error, status=listed.status)
+            values.append((storable.text(listed.url), NOWHERE, None, _encode(extras).decode()))
             continue
         keys.append(_key(listed.href))
         plain = listed.headers is None and listed.input is None and listed.authorization is None
         packed = None if plain else _encode(Extras(listed.headers, listed.input, listed.authorization)).decode()
         href = None if listed.href == listed.url else listed.href
-        values.append((clean(listed.url), hosts[listed.host], href, packed))
+        values.append((storable.text(listed.url), hosts[listed.host], href, packed))
     return b"".join(keys), _encode(values).decode()
 
 
@@ -153,7 +154,15 @@ def failed(outcomes: Iterable[Outcome]) -> str:
     found = ((each.id, each.failure) for each in outcomes if each.failure is not None)
     return _encode(
         [
-            (id_, each.error, clean(each.message), each.status, each.attempts, _clean(each.final_url), each.failed_at)
+            (
+                id_,
+                each.error,
+                storable.text(each.message),
+                each.status,
+                each.attempts,
+                _clean(each.final_url),
+                each.failed_at,
+            )
             for id_, each in found
         ]
     ).decode()
@@ -175,15 +184,8 @@ def entry(row: Sequence[Any], host: str, crash: Sequence[Any] | None) -> Target 
     )
 
 
-def clean(text: str) -> str:
-    """The text without lone surrogates, which no UTF-8 file can hold, and without NUL, at which SQLite's JSON ends."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
-
-
 def _clean(text: str | None) -> str | None:
-    return None if text is None else clean(text)
+    return None if text is None else storable.text(text)
 
 
 def failures_where(errors: Iterable[str] | None, statuses: Iterable[range]) -> tuple[str, list[Any]]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from scraper import storable
 from scraper.errors import UsageError
 from scraper.records import Failure, Outcome, Stamp, Target
 from scraper.schedule import database, rows
@@ -227,7 +228,7 @@ class Store(HostBook):
         Raises:
             RunError: it could not be stored.
         """
-        row = (id_, number, failure.error, rows.clean(failure.message), failure.status, failure.final_url)
+        row = (id_, number, failure.error, storable.text(failure.message), failure.status, failure.final_url)
         with self.lock, self.transaction():
             self._database.execute("INSERT OR REPLACE INTO crashes VALUES (?,?,?,?,?,?)", row)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from scraper import urls
+from scraper import storable, urls
 from scraper.records import Failure, Target
 from scraper.settings import values
 
@@ -82,9 +82,7 @@ def without_userinfo(text: str) -> str:
 
 
 def _failure(shown: str, why: str, place: str) -> Failure:
-    # A lone surrogate, which a Python string may hold, has no place in a UTF-8 file.
-    url = shown.encode("utf-8", "backslashreplace").decode()
-    return Failure(url=url, error="invalid_url", message=f"{place}: {why}", attempts=0)
+    return Failure(url=shown, error="invalid_url", message=f"{place}: {why}", attempts=0)
 
 
 def _spelling(url: str, parts: urls.Parts) -> str:
@@ -123,9 +121,11 @@ def _input(further: dict[str, Any]) -> dict[str, Any] | None:
     if not further:
         return None
     try:
-        plain: dict[str, Any] = values.any_json(further)
-    except ValueError:
+        plain: dict[str, Any] = values.any_json(storable.value(further))
+    except (ValueError, RecursionError):
         raise ValueError("a further key holds what JSON cannot say; use text, numbers, lists and mappings") from None
+    if storable.is_too_deep([plain]):  # it will be within a record
+        raise ValueError(f"a further key nests more than {storable.DEEPEST - 1} levels")
     return plain
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TextIO
 
 from tqdm import tqdm
 
+from scraper import terminal
 from scraper.counters import Counters
 from scraper.watch.prospect import Prospect
 
@@ -126,7 +127,7 @@ class Bar(Silent):
         layout = (counts + times if wide else counts) + " {rate_fmt}{postfix}"
         bar.bar_format = layout.replace("{gauge}", "|{bar}|" if wide else "")
         bar.n = counters.done
-        last = f" · last {prospect.host}" if known and prospect.host else ""
+        last = f" · last {terminal.line(prospect.host)}" if known and prospect.host else ""
         bar.postfix = f"ok {counters.ok} · failed {counters.failed} · {load or 'starting'}{last}"
         bar.refresh()
 
@@ -134,7 +135,7 @@ class Bar(Silent):
 def _left(prospect: Prospect) -> str:
     """What is to come, in words."""
     left = f"{tqdm.format_interval(prospect.seconds or 0)} to go"
-    return f"{left}, last {prospect.host}" if prospect.host else left
+    return f"{left}, last {terminal.line(prospect.host)}" if prospect.host else left
 
 
 def choose(stream: TextIO, *, quiet: bool) -> Silent:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from scraper import terminal
 from scraper.errors import RunError
 from scraper.records import Attempt, Outcome
 from scraper.write.appendfile import AppendFile
@@ -142,10 +143,11 @@ class Writer:
 
 
 class StreamWriter:
-    """Writes records to an open stream and keeps nothing: ``-o -``."""
+    """Writes records to an open stream and keeps nothing: ``-o -``; to a terminal without what one would obey."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._is_read = stream.isatty()
         self.seconds = 0.0
 
     def __enter__(self) -> StreamWriter:
@@ -162,7 +164,8 @@ class StreamWriter:
         """
         began = time.monotonic()
         try:
-            self._stream.write(b"".join([entry.lines for entry in entries if isinstance(entry, Outcome)]))
+            lines = b"".join([entry.lines for entry in entries if isinstance(entry, Outcome)])
+            self._stream.write(terminal.json(lines.decode()).encode() if self._is_read else lines)
             self._stream.flush()
         except BrokenPipeError:
             raise  # whoever read them has seen enough: not worth a word

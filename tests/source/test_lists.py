@@ -245,7 +245,7 @@ def test_iterables() -> None:
     assert (second.headers, second.input) == ({"X-N": "3", "X-T": "true"}, {"n": 1, "2": [1, 2]})
     assert third is ready
     assert all(isinstance(failure, Failure) for failure in failures)
-    assert [failure.url for failure in failures] == ["12", "null", "https://a.example/", "https://\\ud800.example/"]
+    assert [failure.url for failure in failures] == ["12", "null", "https://a.example/", "https://\ud800.example/"]
     assert [failure.message.partition(":")[0] for failure in failures if isinstance(failure, Failure)] == [
         "item 4", "item 5", "item 6", "item 7",
     ]  # fmt: skip

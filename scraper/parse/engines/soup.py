@@ -57,8 +57,11 @@ def make_soup(text: str, builder: str, **options: Any) -> BeautifulSoup:
     """BeautifulSoup without its advice.
 
     It would parse XHTML as XML, which browsers do not, whatever a page says of itself; and takes a page that is no more
-    than a URL for a mistake.
+    than a URL for a mistake. Unless told that a page may be huge, lxml empties attributes of more than 10 MB. What
+    stands below 255 levels, which lxml's own trees lose, is there: BeautifulSoup makes its tree from lxml's events.
     """
+    if builder == "lxml":
+        options["huge_tree"] = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
