@@ -140,4 +140,4 @@ def _describe(error: BaseException) -> str:
     """One line: the system's words where there are any, else the exception's."""
     system = (link.strerror for link in _chain(error) if isinstance(link, OSError))
     text = next((words for words in system if isinstance(words, str) and words), str(error) or type(error).__name__)
-    return " ".join(text.split())[:300]
+    return " ".join(text.split())[:300] or type(error).__name__
