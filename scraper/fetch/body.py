@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import traceback
 from typing import Final
 
 from urllib3.response import BaseHTTPResponse
 
+from scraper.fetch import coding
 from scraper.fetch.deadline import DeadlineExceeded, Exchange
 from scraper.fetch.failures import Refused
 from scraper.fetch.memory import Budget
 
 CHUNK: Final = 1 << 16
+
+#: Memory is reserved by that many bytes at once.
+GRAIN: Final = 1 << 16
 
 #: Up to here the rest of an unwanted body is read, so that the connection can be used again.
 SMALL: Final = 1 << 16
@@ -27,46 +33,70 @@ def read(raw: BaseHTTPResponse, *, limit: int, budget: Budget, exchange: Exchang
         cut: of a longer body the beginning will do.
 
     Raises:
-        Refused: ``body_too_large``, unless `cut`.
-        Exception: whatever the connection or the decoder raises.
+        Refused: ``body_too_large``, unless `cut`; ``bad_encoding``; ``truncated_body``.
+        DeadlineExceeded: the exchange's time is over.
+        Exception: whatever the connection raises.
     """
-    declared = raw.headers.get("Content-Length", "")
-    if not cut and declared.isdecimal() and int(declared) > limit and not raw.headers.get("Content-Encoding"):
-        raise Refused("body_too_large", f"the body has {int(declared):,} bytes, more than the {limit:,} allowed")
-    chunks: list[bytes] = []
-    size = 0
     try:
-        for piece in raw.stream(CHUNK, decode_content=True):
-            chunk = piece[: limit - size] if cut else piece
-            size += len(chunk)
-            if size > limit:
-                raise Refused("body_too_large", f"the body has more than the {limit:,} decoded bytes allowed")
-            with exchange.paused():
-                budget.reserve(exchange, len(chunk))
-            chunks.append(chunk)
-            if cut and size == limit:
-                raw.close()  # nobody wants the rest
-                budget.keep(exchange)
-                return b"".join(chunks)
-        if exchange.fired:  # the watchdog's shutdown looks like the end of a body that has no length
-            raise DeadlineExceeded
-        if (size or raw.tell()) and _is_cut(raw):
-            raise Refused("truncated_body", "the compressed body ends early")
-    except BaseException:
+        data = _read(raw, limit, _Share(budget, exchange), cut)
+    except BaseException as error:
+        _forget(error)
         budget.drop(exchange)
         raise
-    budget.keep(exchange)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    budget.keep(exchange, len(data))
+    return data
 
 
-def _is_cut(raw: BaseHTTPResponse) -> bool:
-    """Whether a decoder was still waiting for more when the body ended; urllib3 takes what there is."""
-    coding = getattr(raw, "_decoder", None)
-    if getattr(coding, "_state", 0):  # gzip that was complete, and something behind it
-        return False
-    decoder = getattr(coding, "_obj", None)
-    finished = getattr(decoder, "is_finished", None)
-    return not finished() if finished is not None else getattr(decoder, "eof", True) is False
+def _read(raw: BaseHTTPResponse, limit: int, share: _Share, cut: bool) -> bytes:
+    decoder = coding.decoder(raw.headers.get("Content-Encoding"), limit)
+    declared = raw.headers.get("Content-Length", "")
+    if not cut and declared.isdecimal() and int(declared) > limit and decoder is None:
+        raise Refused("body_too_large", f"the body has {int(declared):,} bytes, more than the {limit:,} allowed")
+    body = io.BytesIO()  # grows in place, where a list of pieces would be there twice when it is joined
+    size = 0
+    for data in raw.stream(CHUNK, decode_content=False):
+        for piece in (data,) if decoder is None else decoder.decode(data):
+            share.exchange.check()
+            size += len(piece)
+            if size > limit and not cut:
+                raise Refused("body_too_large", f"the body has more than the {limit:,} decoded bytes allowed")
+            share.cover(size if decoder is None else size + decoder.held)
+            body.write(piece)
+            if size >= limit and cut:
+                raw.close()  # nobody wants the rest
+                body.truncate(limit)
+                return body.getvalue()
+    if share.exchange.fired:  # the watchdog's shutdown looks like the end of a body that has no length
+        raise DeadlineExceeded
+    if decoder is not None and not decoder.is_complete:
+        raise Refused("truncated_body", "the compressed body ends early")
+    return body.getvalue()
+
+
+def _forget(error: BaseException) -> None:
+    """Free what was read before its memory is given back: it is still there in the traceback."""
+    for link in (error, error.__context__):
+        if link is not None:
+            traceback.clear_frames(link.__traceback__)
+
+
+class _Share:
+    """What one reader has of the memory for all."""
+
+    def __init__(self, budget: Budget, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._budget = budget
+        self._size = 0
+
+    def cover(self, size: int) -> None:
+        """Have at least `size` bytes."""
+        if size <= self._size:
+            return
+        more = -(-size // GRAIN) * GRAIN - self._size
+        if not self._budget.take(self.exchange, more):
+            with self.exchange.paused():  # only here, else a server could stretch its time with many tiny pieces
+                self._budget.reserve(self.exchange, more)
+        self._size += more
 
 
 def discard(raw: BaseHTTPResponse) -> None:

@@ -25,6 +25,9 @@ TICK: Final = 0.1
 class DeadlineExceeded(Exception):
     """The exchange's time was over before it could go on."""
 
+    def __init__(self) -> None:
+        super().__init__("the deadline for the whole exchange passed")
+
 
 class Guard:
     """A duplicate of a connection's descriptor, by which the watchdog shuts the connection down.
@@ -86,6 +89,15 @@ class Exchange(Timeout):
         if self.fired or left <= 0 or self._watchdog.aborted:
             raise DeadlineExceeded
         return min(left, self._connect_timeout)
+
+    def check(self) -> None:
+        """See whether there is time left, where no socket would notice.
+
+        Raises:
+            DeadlineExceeded: there is none.
+        """
+        if self.fired or time.monotonic() >= self.deadline or self._watchdog.aborted:
+            raise DeadlineExceeded
 
     def watch(self, guard: Guard) -> None:
         """From now on the deadline shuts down what `guard` guards.

@@ -213,7 +213,7 @@ class Fetcher:
         """The body, as far as it counts.
 
         Raises:
-            Refused: it is too large.
+            Refused: it is too large, cut off, or not coded as it says.
         """
         if kind == ROBOTS:
             return body.read(raw, limit=ROBOTS_BODY, budget=self.budget, exchange=exchange, cut=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from requests.structures import CaseInsensitiveDict
 
 from scraper import urls
+from scraper.fetch import coding
 from scraper.fetch.cookies import Jars
 from scraper.records import PAGE, Target
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 USER_AGENT: Final = "concurrent-scraper/0.1 (python-requests)"
 ACCEPT: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5"
-#: What is decoded here.
-ACCEPT_ENCODING: Final = "gzip, deflate, br, zstd"
-
 #: What must not travel to another origin (Fetch Standard, HTTP-redirect fetch, step 13).
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 _PORTS: Final = {"http": 80, "https": 443}
@@ -101,7 +99,7 @@ def _general(settings: FetchSettings) -> Headers:
         {
             "User-Agent": settings.user_agent or USER_AGENT,
             "Accept": ACCEPT,
-            "Accept-Encoding": ACCEPT_ENCODING,
+            "Accept-Encoding": coding.ACCEPTED,
         }
     )
     headers.update(settings.headers)

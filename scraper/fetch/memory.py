@@ -30,10 +30,21 @@ class Budget:
             self._used += size
             self._reading[reader] += size
 
-    def keep(self, reader: object) -> None:
-        """The body is complete: it stays reserved until `release`, but its reader needs no more."""
+    def take(self, reader: object, size: int) -> bool:
+        """Take `size` more bytes for `reader` if that can be done without waiting; returns whether it was."""
         with self._changed:
-            self._kept += self._reading.pop(reader, 0)
+            self._reading.setdefault(reader, 0)
+            if self._used + size > self._limit and not self._may_exceed(reader):
+                return False
+            self._used += size
+            self._reading[reader] += size
+            return True
+
+    def keep(self, reader: object, size: int) -> None:
+        """The body is complete: `size` bytes of it stay reserved until `release`; its reader needs no more."""
+        with self._changed:
+            self._used += size - self._reading.pop(reader, 0)
+            self._kept += size
             self._changed.notify_all()
 
     def drop(self, reader: object) -> None:

@@ -82,7 +82,7 @@ def test_not_even_the_largest_goes_on_while_bodies_wait_to_be_parsed(reserve: Re
     """Complete bodies will be given back; until then the limit holds, or bodies would pile up one after another."""
     budget = Budget(100)
     budget.reserve("b", 40)
-    budget.keep("b")
+    budget.keep("b", 40)
     budget.reserve("a", 50)
     waiting = reserve(budget, "a", 500)
     assert waiting.waits()
@@ -110,7 +110,7 @@ def test_equals_do_not_block_each_other(reserve: Reserve) -> None:
 @pytest.mark.parametrize(
     "free",
     [
-        pytest.param(lambda budget: (budget.keep("a"), budget.release(80)), id="released after parsing"),
+        pytest.param(lambda budget: (budget.keep("a", 80), budget.release(80)), id="released after parsing"),
         pytest.param(lambda budget: budget.drop("a"), id="given up"),
         pytest.param(lambda budget: budget.lift(), id="limit lifted"),
     ],
@@ -142,13 +142,13 @@ def test_the_sum_is_kept() -> None:
     budget.reserve("a", 100)
     budget.reserve("b", 200)
     budget.reserve("a", 50)
-    budget.keep("a")
+    budget.keep("a", 150)
     assert budget.used == 350
     budget.drop("b")
     assert budget.used == 150
     budget.drop("a")  # kept: its bytes are the page's now
     budget.drop("never seen")
-    budget.keep("never seen")
+    budget.keep("never seen", 0)
     assert budget.used == 150
     budget.release(150)
     assert budget.used == 0
@@ -161,7 +161,7 @@ def test_many_readers_come_to_an_end() -> None:
     def read(number: int) -> None:
         for _ in range(50):
             budget.reserve(number, 20 + number)
-        budget.keep(number)
+        budget.keep(number, 50 * (20 + number))
         budget.release(50 * (20 + number))
 
     threads = [threading.Thread(target=read, args=(number,), daemon=True) for number in range(16)]
