@@ -159,7 +159,11 @@ class Responses:
             return None
         if len(result.body) > MOST_BODY:
             return f"a body of {len(result.body):,} bytes"
-        return None if decode_batch(encode_batch([result])) == [result] else "changes on its way to a worker"
+        return (
+            None
+            if decode_batch(iter(encode_batch([result])).__next__) == [result]
+            else "changes on its way to a worker"
+        )
 
 
 class Pages:

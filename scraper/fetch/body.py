@@ -15,8 +15,12 @@ from scraper.fetch.memory import Budget
 
 CHUNK: Final = 1 << 16
 
-#: Memory is reserved by that many bytes at once.
+#: What a reader holds besides: between the socket and here, and what its buffer may grow ahead.
+ON_ITS_WAY: Final = 2 * CHUNK
+
+#: Memory is reserved by that many bytes at once; by more if it has to be waited for, which costs more.
 GRAIN: Final = 1 << 16
+COARSE_GRAIN: Final = 1 << 20
 
 #: Up to here the rest of an unwanted body is read, so that the connection can be used again.
 SMALL: Final = 1 << 16
@@ -60,7 +64,7 @@ def _read(raw: BaseHTTPResponse, limit: int, share: _Share, cut: bool) -> bytes:
             size += len(piece)
             if size > limit and not cut:
                 raise Refused("body_too_large", f"the body has more than the {limit:,} decoded bytes allowed")
-            share.cover(size if decoder is None else size + decoder.held)
+            share.cover(ON_ITS_WAY + size + (0 if decoder is None else decoder.held))
             body.write(piece)
             if size >= limit and cut:
                 raw.close()  # nobody wants the rest
@@ -94,6 +98,7 @@ class _Share:
             return
         more = -(-size // GRAIN) * GRAIN - self._size
         if not self._budget.take(self.exchange, more):
+            more = -(-size // COARSE_GRAIN) * COARSE_GRAIN - self._size
             with self.exchange.paused():  # only here, else a server could stretch its time with many tiny pieces
                 self._budget.reserve(self.exchange, more)
         self._size += more

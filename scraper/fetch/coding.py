@@ -46,7 +46,8 @@ class _Coding(Protocol):
     """One coding of one body.
 
     Attributes:
-        overhead: bytes of memory that it takes in any case: its tables, and what is on its way in and out.
+        overhead: bytes of memory that it takes in any case: its tables, and what is on its way in and out; once it is
+            known to take more, an empty step comes before it does.
         window: most decoded bytes that it looks back on, and has to keep for that.
         is_complete: whether the data may end here.
     """
@@ -148,13 +149,15 @@ def _has_zlib_header(data: bytes) -> bool:
 class _Brotli:
     """RFC 7932. Its window is 16 MiB at most; large windows are not a part of the coding.
 
-    Its prefix codes may take 3 MB: 256 each of three kinds.
+    Its prefix codes may take 3 MB: 256 each of three kinds. It may fill its window before it gives a byte, so the
+    window counts from the start.
     """
 
-    overhead = (3 << 20) + (1 << 18)
-    window = 1 << 24
+    window = 0
 
     def __init__(self) -> None:
+        self.overhead = (3 << 20) + (1 << 18)
+        self._has_begun = False
         self._stream = brotli.Decompressor()
 
     @property
@@ -162,6 +165,10 @@ class _Brotli:
         return bool(self._stream.is_finished())
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        if data and not self._has_begun:
+            self._has_begun = True
+            self.overhead += _brotli_window(data[0])
+            yield b""
         more = True
         while data or more:
             piece = self._stream.process(data, output_buffer_limit=STEP)
@@ -169,6 +176,15 @@ class _Brotli:
             more = len(piece) >= STEP or not self._stream.can_accept_more_data()
             more = more and not self._stream.is_finished()
             yield piece
+
+
+def _brotli_window(first: int) -> int:
+    """Bytes of the window that the first byte of a stream announces (RFC 7932 §9.1)."""
+    if not first & 1:
+        return 1 << 16
+    if first >> 1 & 7:
+        return 1 << 17 + (first >> 1 & 7)
+    return 1 << (8 + (first >> 4 & 7) if first >> 4 & 7 else 17)
 
 
 class _Zstd:

@@ -21,7 +21,7 @@ from scraper.fetch.addresses import AddressGuard
 from scraper.fetch.deadline import Exchange, Watchdog
 from scraper.fetch.failures import Cause, Refused, translate
 from scraper.fetch.headers import RequestHeaders, same_origin, without_credentials
-from scraper.fetch.memory import Budget
+from scraper.fetch.memory import Budget, return_large_blocks
 from scraper.fetch.retry_after import retry_after
 from scraper.records import LIST, PAGE, RETRYABLE_STATUSES, ROBOTS, Failure, Hop, Page, Target, now
 
@@ -75,6 +75,7 @@ class Fetcher:
         self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls, guard=guard)
         self._proxies = Proxies(settings.fetch.proxy)
         self._headers = RequestHeaders(settings)
+        return_large_blocks()
         self.budget = Budget(settings.fetch.memory)
         self._watchdog = Watchdog()
 

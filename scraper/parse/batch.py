@@ -41,22 +41,29 @@ class Batch:
         self._suspects: deque[Page] = deque()
         self._blameless = 0
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every page has its outcome."""
+        return not self._fresh and not self._suspects
+
     def work_off(
         self, attempt: Callable[[list[Page], Callable[[list[Verdict]], object]], None], deliver: Deliver
     ) -> None:
-        """Give every page an outcome; `attempt` runs some pages on a worker and raises `WorkerDied`."""
-        while self._fresh or self._suspects:
+        """Give every page an outcome; `attempt` runs some pages on a worker and raises `WorkerDied`.
+
+        Nothing holds a page any more when its outcome is delivered.
+        """
+        while not self.is_done:
             alone = not self._fresh
-            pages = [self._suspects.popleft()] if alone else list(self._fresh)
+            left: dict[int, Page] = dict(enumerate([self._suspects.popleft()] if alone else self._fresh))
             if not alone:
                 self._fresh.clear()
-            left: dict[int, Page] = dict(enumerate(pages))
 
             def take(verdicts: list[Verdict], left: dict[int, Page] = left) -> None:
                 deliver([to_outcome(left.pop(verdict.index), verdict) for verdict in verdicts])
 
             try:
-                attempt(pages, take)
+                attempt(list(left.values()), take)
             except WorkerDied as death:
                 self._blame(death, left, alone=alone, deliver=deliver)
 

@@ -175,11 +175,8 @@ class ParsePool:
     def _own(self, slot: _Slot) -> None:
         """An owner thread: batches in, outcomes out, until the channel ends."""
         try:
-            while not self._aborted:
-                batch = take_batch(self._pages)
-                if not batch:
-                    break
-                Batch(batch, self._crashed).work_off(self._attempt(slot), self._deliver)
+            while not self._aborted and self._work_off_next(slot):
+                pass
         except _Aborted:
             pass
         except ScraperError as error:
@@ -195,6 +192,14 @@ class ParsePool:
                 last = self._owners == 0
             if last:
                 self._ended()
+
+    def _work_off_next(self, slot: _Slot) -> bool:
+        """One batch; False if the channel has ended. In a function of its own: who waits for pages shall hold none."""
+        batch = Batch(take_batch(self._pages), self._crashed)
+        if batch.is_done:
+            return False
+        batch.work_off(self._attempt(slot), self._deliver)
+        return True
 
     def _attempt(self, slot: _Slot) -> Callable[[list[Page], Callable[[list[Verdict]], object]], None]:
         def attempt(pages: list[Page], take: Callable[[list[Verdict]], object]) -> None:

@@ -106,7 +106,7 @@ class WorkerProcess:
         raise WorkerStartError(ADVICE.format(how=how))
 
     def ask(self, batch: list[Page]) -> Iterator[list[Verdict]]:
-        """Send a batch; yields verdicts as they come, until all have come.
+        """Send a batch; yields verdicts as they come, until all have come. `batch` is empty once it is sent.
 
         Raises:
             WorkerDied: it did not live to finish.
@@ -114,7 +114,8 @@ class WorkerProcess:
         missing = len(batch)
         self._asked = time.monotonic()
         try:
-            self._pipe.send_bytes(worker.encode_batch(batch))
+            self._send(batch)
+            batch.clear()
             while missing:
                 verdicts = worker.decode_verdicts(self._pipe.recv_bytes())
                 self._asked = time.monotonic()
@@ -125,6 +126,10 @@ class WorkerProcess:
             raise self._died() from None
         finally:
             self._asked = None
+
+    def _send(self, batch: list[Page]) -> None:
+        for message in worker.encode_batch(batch):
+            self._pipe.send_bytes(message)
 
     def overdue(self, now: float, limit: float) -> bool:
         """Whether the page in hand, or sending and receiving, takes longer than `limit` seconds."""

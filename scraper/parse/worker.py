@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing import forkserver, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 #: Exit status of a worker that ran out of the memory it may have.
 OUT_OF_MEMORY: Final = 86
 
+#: Bytes from which on a body travels in a message of its own.
+LARGE_BODY: Final = 1 << 18
+
 #: Verdicts wait for company this long, in seconds, before they are sent.
 FLUSH_AFTER: Final = 0.05
 
@@ -52,22 +56,33 @@ class Hello(Struct, frozen=True):
 encode_hello = msgspec.msgpack.Encoder().encode
 decode_hello = msgspec.msgpack.Decoder(Hello).decode
 _pack_batch = msgspec.msgpack.Encoder().encode
-_unpack_batch = msgspec.msgpack.Decoder(list[Page]).decode
+_unpack_batch = msgspec.msgpack.Decoder(tuple[list[int], list[Page]]).decode
 encode_verdicts = msgspec.msgpack.Encoder().encode
 decode_verdicts = msgspec.msgpack.Decoder(list[Verdict]).decode
 
 
-def encode_batch(pages: list[Page]) -> bytes:
-    """A batch as one message; pickled where a list entry holds an integer beyond MessagePack's 64 bits."""
+def encode_batch(pages: list[Page]) -> list[bytes]:
+    """A batch as messages: one for all its pages, and one for each large body, which would be there twice else.
+
+    Pickled where a list entry holds an integer beyond MessagePack's 64 bits.
+    """
+    apart = [index for index, page in enumerate(pages) if len(page.body) >= LARGE_BODY]
+    bodies = [pages[index].body for index in apart]
+    if apart:
+        pages = [msgspec.structs.replace(page, body=b"") if len(page.body) >= LARGE_BODY else page for page in pages]
     try:
-        return _pack_batch(pages)
+        return [_pack_batch((apart, pages)), *bodies]
     except OverflowError:
-        return pickle.dumps(pages)
+        return [pickle.dumps((apart, pages)), *bodies]
 
 
-def decode_batch(message: bytes) -> list[Page]:
-    """What `encode_batch` made; MessagePack has no list that begins as a pickle does."""
-    return pickle.loads(message) if message.startswith(pickle.PROTO) else _unpack_batch(message)
+def decode_batch(receive: Callable[[], bytes]) -> list[Page]:
+    """The pages of the messages that `encode_batch` made; MessagePack has no tuple that begins as a pickle does."""
+    message = receive()
+    apart, pages = pickle.loads(message) if message.startswith(pickle.PROTO) else _unpack_batch(message)
+    for index in apart:
+        pages[index] = msgspec.structs.replace(pages[index], body=receive())
+    return pages
 
 
 def main(pipe: Connection[bytes, bytes], gauge: Gauge, plan: Plan) -> None:
@@ -128,7 +143,7 @@ def _greet(pipe: Connection[bytes, bytes], plan: Plan) -> Extractor | None:
 
 def _serve(pipe: Connection[bytes, bytes], gauge: Gauge, extractor: Extractor) -> None:
     while True:
-        batch = decode_batch(pipe.recv_bytes())
+        batch = decode_batch(pipe.recv_bytes)
         verdicts: list[Verdict] = []
         flushed = time.monotonic()
         for index, page in enumerate(batch):

@@ -222,17 +222,7 @@ class Pipeline:
         """A fetch thread: next target, fetch, hand on."""
         try:
             while (target := self._schedule.take()) is not None:
-                slot.since = time.monotonic()
-                result = self._fetcher.fetch(target)
-                seconds = slot.stop()
-                if isinstance(result, Page) and target.kind == PAGE:
-                    self._schedule.done(target, result, seconds)
-                    if not self._pages.put(result):
-                        self._fetcher.budget.release(len(result.body))
-                    continue
-                if not self._given_up:
-                    self._schedule.observe(target, result, seconds)
-                self._hand_on(target, result)
+                self._fetch(target, slot)
         except BaseException as error:  # noqa: BLE001  a bug; it ends the run, in the consumer's thread
             self._fail(error)
         finally:
@@ -241,6 +231,20 @@ class Pipeline:
                 last = self._fetching == 0
             if last:
                 self._pages.close()
+
+    def _fetch(self, target: Target, slot: FetchSlot) -> None:
+        """In a function of its own: a thread that waits for its next target shall hold no page."""
+        slot.since = time.monotonic()
+        result = self._fetcher.fetch(target)
+        seconds = slot.stop()
+        if isinstance(result, Page) and target.kind == PAGE:
+            self._schedule.done(target, result, seconds)
+            if not self._pages.put(result):
+                self._fetcher.budget.release(len(result.body))
+            return
+        if not self._given_up:
+            self._schedule.observe(target, result, seconds)
+        self._hand_on(target, result)
 
     def _hand_on(self, target: Target, result: Page | Hop | Failure) -> None:
         """Anything but a page that was asked for as one."""

@@ -329,9 +329,7 @@ def test_a_body_that_coding_makes_longer() -> None:
 # The memory that decoding takes
 
 
-@pytest.mark.parametrize(
-    ("coding", "window"), [("gzip", 1 << 15), ("deflate", 1 << 15), ("br", 1 << 24), ("zstd", 1 << 23)]
-)
+@pytest.mark.parametrize(("coding", "window"), [("gzip", 1 << 15), ("deflate", 1 << 15), ("zstd", 1 << 23)])
 def test_held_grows_with_the_window(coding: str, window: int) -> None:
     """A decoder keeps what it may look back on: little at first, never more than its window."""
     under_test = made(coding)
@@ -344,9 +342,24 @@ def test_held_grows_with_the_window(coding: str, window: int) -> None:
     assert under_test.held == at_first + window
 
 
+@pytest.mark.parametrize("log", range(10, 25))
+def test_held_by_brotli(log: int) -> None:
+    """It may fill its window before it gives a byte, so that counts before: an empty step comes first."""
+    packer = brotli.Compressor(quality=5, lgwin=log)
+    coded = packer.process(bytes(1 << 20)) + packer.finish()
+    under_test = made("br")
+    at_first = under_test.held
+    assert 0 < at_first < 4 << 20
+    steps = under_test.decode(coded)
+    assert next(steps) == b""
+    assert under_test.held == at_first + (1 << log)
+    assert sum(map(len, steps)) == 1 << 20
+    assert under_test.held == at_first + (1 << log)
+
+
 def test_held_by_a_chain() -> None:
     """All the decoders of a chain count."""
     chain = made("br, zstd, gzip")
     assert chain.held == sum(made(name).held for name in ("br", "zstd", "gzip"))
     list(chain.decode(gzip.compress(zstd.compress(BOMBS["br"]))))
-    assert chain.held > 16 << 20
+    assert chain.held > 4 << 20

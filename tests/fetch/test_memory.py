@@ -66,6 +66,7 @@ def test_beyond_the_limit_the_smaller_waits(reserve: Reserve) -> None:
     budget = Budget(100)
     budget.reserve("a", 80)
     assert reserve(budget, "b", 30).waits()
+    assert not budget.take("c", 30)
     assert budget.used == 80
 
 
@@ -89,6 +90,23 @@ def test_not_even_the_largest_goes_on_while_bodies_wait_to_be_parsed(reserve: Re
     budget.release(40)
     assert waiting.granted()
     assert budget.used == 550
+
+
+def test_the_last_quarter_is_for_the_largest_of_those_who_wait(reserve: Reserve) -> None:
+    """Else all bodies would grow together, and few become complete; a slow one that holds more keeps nobody waiting."""
+    budget = Budget(100)
+    budget.reserve("slow", 50)
+    budget.reserve("a", 10)
+    budget.reserve("b", 20)
+    waiting = {reader: reserve(budget, reader, 30) for reader in ("a", "b")}
+    assert all(reservation.waits() for reservation in waiting.values())
+    budget.keep("slow", 30)
+    assert waiting["b"].granted()
+    assert waiting["a"].waits()
+    assert not budget.take("c", 1)
+    budget.release(30)
+    assert waiting["a"].granted()
+    assert budget.used == 90
 
 
 def test_one_body_alone_may_exceed_the_limit(reserve: Reserve) -> None:

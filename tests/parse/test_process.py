@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scraper.parse import worker
@@ -24,11 +26,14 @@ def page(body: str) -> Page:
 
 @pytest.fixture
 def started() -> Iterator[WorkerProcess]:
-    """A worker that is ready; its test ends it."""
+    """A worker that is ready; its test may end it."""
     helpers, gauge = Helpers(), Gauge()
     process = WorkerProcess(start_context(PLAN), PLAN, gauge)
     process.greet()
     yield process
+    process.kill("parse_crashed")
+    with contextlib.suppress(ValueError):  # the test has closed it
+        process.close()
     gauge.close()
     helpers.close()
 
@@ -70,4 +75,24 @@ def test_batches_of_large_integers() -> None:
     large = Page("u", "u", 200, "", [("a", "b")], b"body", {"number": 2**80})
     small = Page("u", "u", 200, "", [("a", "b")], b"body", {"number": 2**60})
     for batch in ([large], [small, large], [small], [small] * 40):
-        assert worker.decode_batch(worker.encode_batch(batch)) == batch
+        assert worker.decode_batch(iter(worker.encode_batch(batch)).__next__) == batch
+
+
+def test_large_bodies_travel_apart() -> None:
+    """They are sent as they are, not copied; each page gets its own back, and empty ones stay empty."""
+    bodies = [b"small", b"a" * worker.LARGE_BODY, b"", b"b" * worker.LARGE_BODY * 2]
+    batch = [Page("u", "u", 200, "", [], body, {"number": 2**80}) for body in bodies]
+    for pages in (batch, batch[1:], batch[::2], batch[1::2], batch[3:]):
+        messages = worker.encode_batch(pages)
+        assert [message for message in messages[1:] if not any(message is body for body in bodies)] == []
+        assert len(messages[0]) < 1000
+        assert worker.decode_batch(iter(messages).__next__) == pages
+
+
+def test_the_sender_is_not_changed(started: WorkerProcess) -> None:
+    """A batch whose worker dies is sent again, large bodies and all."""
+    large = msgspec.structs.replace(page("good"), body=b"good".ljust(worker.LARGE_BODY))
+    for _ in range(2):
+        verdicts = [verdict for some in started.ask([large, page("good"), large]) for verdict in some]
+        assert [verdict.error for verdict in verdicts] == [None] * 3
+        assert len(large.body) == worker.LARGE_BODY
