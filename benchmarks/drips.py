@@ -217,7 +217,9 @@ DRIPS: dict[str, Serve] = {
     "redirects without end": _redirects,
     "redirects, each on a new connection": _stale,
     "members of gzip that hold nothing": _drip(_NOTHING * 9999, OK + b"Content-Encoding: gzip\r\n\r\n", len(_NOTHING)),
-    "the same at full speed": _at_full_speed(_NOTHING * 3000, OK + b"Content-Encoding: gzip\r\n\r\n"),
+    "members of gzip that hold nothing, at full speed": _at_full_speed(
+        _NOTHING * 3000, OK + b"Content-Encoding: gzip\r\n\r\n"
+    ),
     "TLS: silence before the handshake": _silence,
     "TLS: the handshake comes byte by byte": _drip(b"\x16\x03\x03\x3f\xff" + b"\x02\x00\x3f\xfb" + b"\x03" * 9999),
 }

@@ -200,17 +200,19 @@ def _ends(output: Path, count: int) -> dict[str, int]:
 
 def _report_bombs(peaks: Mapping[str, Peak], count: int, size: int) -> bool:
     """Print the matrix; whether the promise was kept."""
-    bound, tree_bound = MEMORY + ROOM, MEMORY + ROOM + PARSE_WORKERS * PARSE_MEMORY
+    bound = MEMORY + ROOM + PARSE_WORKERS * PARSE_MEMORY
     print(f"{count} answers at once, each {size:,} MiB when decoded; fetch.max_body {BODY // MIB} MiB; {LEGEND}")
-    print(f"bound of the main process: fetch.memory + 100 MB = {bound / 1e6:.0f} MB")
-    print(f"bound of all processes:    and {PARSE_WORKERS} × parse.memory = {tree_bound / 1e6:,.0f} MB\n")
+    print(
+        f"promised for all processes: fetch.memory + 100 MB + {PARSE_WORKERS} × parse.memory = {bound / 1e6:,.0f} MB;"
+    )
+    print(f"without what the parse workers may have: {(MEMORY + ROOM) / 1e6:.0f} MB\n")
     print(f"{'coding':38} {'main MB':>8} {'all MB':>8} {'seconds':>8}  ends")
     for row, peak in peaks.items():
         ends = ", ".join(f"{number} {kind}" for kind, number in peak.ends.items())
-        over = "" if peak.main <= bound and peak.tree <= tree_bound else "  BEYOND THE BOUND"
+        over = "" if peak.tree <= bound else "  NOT AS PROMISED"
         print(f"{row:38} {peak.main / 1e6:8.0f} {peak.tree / 1e6:8.0f} {peak.seconds:8.1f}  {ends}{over}")
     print()
-    return all(peak.main <= bound and peak.tree <= tree_bound for peak in peaks.values())
+    return all(peak.tree <= bound for peak in peaks.values())
 
 
 if __name__ == "__main__":
