@@ -331,6 +331,19 @@ def test_a_slow_expression() -> None:
     assert short.failure is None
 
 
+def test_a_slow_tree() -> None:
+    """html5lib takes the square of the number of formatting elements that are not closed; that is cut short, too."""
+    pages = [
+        page("<p><b>" * 5000, url="https://a.example/open"),
+        page("<p><b>x</b></p>", url="https://a.example/closed"),
+    ]
+    outcomes = Pool(Plan("beautifulsoup", "html5lib"), timeout=1.0)(pages)
+    slow, quick = outcomes["https://a.example/open"], outcomes["https://a.example/closed"]
+    assert slow.failure is not None
+    assert slow.failure.error == "parse_timeout"
+    assert quick.failure is None
+
+
 def test_more_than_a_worker_may_have() -> None:
     """A tree of a million elements in 64 MiB: the page fails, and says why; other pages do not."""
     pages = [
