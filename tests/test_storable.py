@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import Any
 
@@ -28,8 +29,9 @@ def test_text(given: str, kept: str) -> None:
     """Half characters and NULs are replaced; what is left can be encoded, and SQLite gives it back as it was."""
     assert storable.text(given) == kept
     assert kept.encode()
-    stored = sqlite3.connect(":memory:").execute("SELECT json_extract(json_array(?), '$[0]')", (kept,))
-    assert stored.fetchone() == (kept,)
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        stored = database.execute("SELECT json_extract(json_array(?), '$[0]')", (kept,)).fetchall()
+    assert stored == [(kept,)]
 
 
 def test_value() -> None:

@@ -102,7 +102,6 @@ DEEP: dict[str, Callable[[Any], Any]] = {
     "decompose": lambda page: {"a": page.soup.decompose()},
     "html select": lambda page: {"a": len(page.html.select("div div"))},
     "html text": lambda page: {"a": page.html.text[-4:]},
-    "html pickle": lambda page: {"a": len(pickle.dumps(page.html))},
 }
 
 

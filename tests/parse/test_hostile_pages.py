@@ -299,7 +299,6 @@ DEEP: dict[str, Any] = {
     "decompose": None,
     "html+select": 19_999,
     "html+text": "deep",
-    "html+pickle": "parse_error",
 }
 
 
