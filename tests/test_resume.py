@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -47,11 +48,14 @@ class Run(NamedTuple):
 
 
 class Stopper:
-    """A site that ends the run with SIGTERM while ``/stop`` is being answered, the first time."""
+    """A site that ends the run with SIGTERM while ``/stop`` is being answered, the first time; that takes until the run
+    has said so, or it might be over before it notices.
+    """
 
     def __init__(self, serve: Any, statuses: dict[str, list[int]]) -> None:
         self.process: subprocess.Popen[str] | None = None
         self._statuses = statuses
+        self._noticed = threading.Event()
         self.site = serve(self._answer)
         self.url = self.site.url
 
@@ -59,6 +63,7 @@ class Stopper:
         if path == "/stop" and self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             self.process = None
+            self._noticed.wait(30)
         left = self._statuses.get(path, [])
         status = left.pop(0) if left else 200
         return status, {}, f"<title>{path}</title>".encode()
@@ -66,9 +71,21 @@ class Stopper:
     def half(self, cwd: Path, *arguments: str, options: tuple[str, ...] = SINGLY, stdin: str = "") -> Run:
         """Begin the run and let it end at ``/stop``."""
         command = [sys.executable, "-m", "scraper", "run", *arguments, *options]
-        pipe = subprocess.PIPE
-        self.process = process = subprocess.Popen(command, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        _, said = process.communicate(stdin, timeout=60)
+        pipe, said = subprocess.PIPE, ""
+        self._noticed.clear()
+        with subprocess.Popen(
+            command, cwd=cwd, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe, text=True
+        ) as process:
+            self.process = process
+            assert process.stdin is not None
+            assert process.stderr is not None
+            with process.stdin:
+                process.stdin.write(stdin)
+            for line in process.stderr:
+                said += line
+                if line.startswith("stopping"):
+                    self._noticed.set()
+            self._noticed.set()
         assert process.returncode == 143, said
         assert "interrupted" in said
         return Run(cwd / "out")
