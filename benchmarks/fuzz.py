@@ -35,7 +35,7 @@ from scraper.fetch import Fetcher
 from scraper.parse.extract import Extractor, Plan
 from scraper.parse.worker import decode_batch, encode_batch
 from scraper.records import KINDS, Failure, Hop, Page, Target
-from scraper.settings import FieldSettings, load
+from scraper.settings import FieldSettings, SetSettings, load
 
 #: An address of loopback that nothing else is likely to listen on.
 HOST: Final = "127.83.57.19"
@@ -196,7 +196,7 @@ class Pages:
     def __init__(self, pages: Sequence[bytes]) -> None:
         self._pages = pages
         self._extractors = {
-            f"{engine}.{builder}.{kind}": Extractor(Plan(engine, builder, fields=fields))
+            f"{engine}.{builder}.{kind}": Extractor(Plan(engine, builder, main=SetSettings(fields=fields)))
             for engine, builder in ENGINES
             for kind, fields in (("defaults", None), ("fields", FIELDS))
         }

@@ -13,6 +13,7 @@ import msgspec
 from scraper import settings as settings_module
 from scraper import source
 from scraper.errors import SettingsError
+from scraper.parse import problems
 from scraper.parse.extract import BadPlan, Plan
 from scraper.pipeline import Pipeline
 from scraper.records import Stamp, now
@@ -74,14 +75,13 @@ class Job(NamedTuple):
         """As `prepare`, for lists that are known."""
         overrides = dict(overrides)
         function = overrides.pop("parse.parser") if callable(overrides.get("parse.parser")) else None
-        checked = settings_module.load(settings, overrides)
-        if function is not None and (checked.fields is not None or checked.records is not None):
+        checked = settings_module.load(settings, overrides, _selectors)
+        if function is not None and (checked.fields is not None or checked.records is not None or checked.page):
             raise SettingsError("a parser and fields exclude each other: leave one of them out")
         plan = Plan(
             engine=checked.parse.engine,
             builder=checked.parse.builder,
-            records=checked.records,
-            fields=checked.fields,
+            main=checked.main,
             parser=function or _absolute(checked.parse.parser),
             memory=checked.parse.memory,
         )
@@ -125,6 +125,11 @@ class Job(NamedTuple):
             except BadPlan as error:
                 raise located(error, self.settings) from None
             yield pipeline
+
+
+def _selectors(settings: Settings) -> list[problems.Problem]:
+    """What the parse workers would find wrong once they start, which they do not where something else is wrong."""
+    return problems.find(settings.main, settings.parse.engine, settings.parse.builder)
 
 
 def located(error: BadPlan, settings: Settings) -> SettingsError:

@@ -24,6 +24,7 @@ COMMON = {
     "urls",
     "channel",
     "yaml_core",
+    "paths",
 }
 
 #: Who may import what, besides COMMON and its own package; whoever is not named is on top and may import all.
@@ -39,6 +40,7 @@ ALLOWED = {
     "urls": set(),
     "channel": set(),
     "yaml_core": set(),
+    "paths": set(),
     "settings": set(),
     "watch": set(),
     "demo": set(),

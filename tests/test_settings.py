@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from scraper.errors import SettingsError
-from scraper.settings import Settings, fingerprint, load, parse_assignment, usable_cores
+from scraper.settings import Container, Settings, fingerprint, load, parse_assignment, usable_cores
 
 
 def problems(source: Any, overrides: dict[str, object] | None = None) -> list[str]:
@@ -72,7 +72,7 @@ def test_full_file(written: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(settings.fetch.timeout, float)
     shop = settings.hosts["shop.example"]
     assert (shop.delay, shop.per_host, shop.headers, shop.auth) == (2.0, 1, {"X-A": "b"}, "Bearer t0k")
-    assert settings.records == "article.product_pod"
+    assert settings.records == Container(css=("article.product_pod",))
     assert settings.fields is not None
     assert list(settings.fields) == ["title", "price", "tags", "stars", "section"]
     assert settings.fields["price"].css == (".price_color", ".price")
@@ -105,7 +105,7 @@ def test_precedence(written: Any) -> None:
         ("fields.b", "h2", lambda s: s.fields["a"].css == ("h1",) and s.fields["b"].css == ("h2",)),
         ("fields", {"c": "h3"}, lambda s: list(s.fields) == ["c"]),
         ("fetch", {"retries": 0}, lambda s: s.fetch.retries == 0),
-        ("records", "li", lambda s: s.records == "li"),
+        ("records", "li", lambda s: s.records == Container(css=("li",))),
     ],
 )
 def test_dotted_overrides(key: str, value: object, read: Any) -> None:
@@ -188,7 +188,29 @@ def test_all_problems_at_once_in_order(written: Any) -> None:
         ("fields.a", {"css": [""]}),
         *(("fields.a", {"css": "h1", "regex": value}) for value in ("(", "", 1)),
         *(("fields.a", {"css": "h1", **extra}) for extra in ({"type": "int"}, {"all": "yes"}, {"default": object()})),
-        *(("fields.a", {form: "x"}) for form in ("xpath", "jsonld", "microdata", "json", "article", "table")),
+        *(("fields.a", {form: None}) for form in ("xpath", "jsonld", "microdata", "meta", "json", "article", "table")),
+        *(("fields.a", {form: "a..b"}) for form in ("jsonld", "microdata", "json", "article")),
+        *(("fields.a", {"css": "p", form: "p"}) for form in ("xpath", "jsonld", "opengraph", "table")),
+        ("fields.a", {"each": "p"}),
+        ("fields.a", {"each": {"css": "p", "xpath": "//p"}, "fields": {"b": "i"}}),
+        ("fields.a", {"each": "p", "fields": {}}),
+        ("fields.a", {"each": "p", "css": "p", "fields": {"b": "i"}}),
+        ("fields.a", {"each": {"json": "p"}, "fields": {"b": "i"}}),
+        ("fields.a", {"each": {"json": "p"}, "fields": {"b": {"xpath": "i"}}}),
+        ("fields.a", {"each": "p", "fields": {"b": {"css": "i", "type": "int"}}}),
+        *(("fields.a", {"css": "p", "fields": {"b": "i"}, **extra}) for extra in ({"attr": "x"}, {"regex": "x"})),
+        *(("fields.a", {"jsonld": "p", **extra}) for extra in ({"attr": "x"}, {"type": "html"})),
+        *(("fields.a", {"css": "p", "attr": "x", "type": kind}) for kind in ("html", "markdown")),
+        *(("fields.a", {"exists": "p", **extra}) for extra in ({"all": True}, {"type": "text"}, {"regex": "x"})),
+        *(("fields.a", {"count": "p", **extra}) for extra in ({"attr": "x"}, {"required": True}, {"default": 1})),
+        *(("fields.a", {"table": "p", **extra}) for extra in ({"type": "number"}, {"regex": "x"})),
+        *(("fields.a", {"article": "text", **extra}) for extra in ({"attr": "x"}, {"all": True})),
+        ("fields.a", {"css": "p", "date_order": "DMY"}),
+        ("fields.a", {"css": "p", "type": "date", "date_order": "MYD"}),
+        ("records", {"css": "p", "json": "p"}),
+        ("records", {"article": "text"}),
+        ("page", {"url": "h1"}),
+        ("page.a", {"css": ""}),
         ("nonsense", 1),
     ],
 )  # fmt: skip
@@ -219,7 +241,18 @@ def test_sizes(value: object, size: int) -> None:
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ("fields: {a: {xpath: '//a'}}", "s.yaml:1:14: xpath fields are not available in this version; use css"),
+        (
+            "fields: {a: {css: p, xpath: //p}}",
+            "s.yaml:1:10: fields.a says in two ways where its value is, css and xpath; keep one of them",
+        ),
+        (
+            "page: {a: h1}\nfields: {a: h2}",
+            "s.yaml:1:8: page and fields both have a field 'a'; rename one of them",
+        ),
+        (
+            "records: {json: items}\nfields: {a: name}",
+            "s.yaml:2:10: fields.a is a CSS selector inside a JSON container; write {json: name}",
+        ),
         ("output: {archive: true}", "s.yaml:1:10: output.archive true is not available in this version; leave it out"),
         ("output: {format: csv}", "s.yaml:1:10: output.format csv is not available in this version; use jsonl"),
         ("fetch: {transport: curl}", "s.yaml:1:9: fetch.transport curl is not available in this version; use requests"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -151,21 +152,27 @@ def status(directory: str, as_json: bool) -> int:
 
 
 @group.command("try", short_help="Fetch one page and print the record it gives.")
-@click.argument("url")
+@click.argument("page", metavar="URL-OR-FILE")
 @settings_options
-def try_(url: str, **flags: Any) -> int:
-    """Fetch one page, apply the fields and print the record, with what each selector matched.
+@click.option("--save", metavar="DIR", type=click.Path(path_type=Path), help="Keep the page in this folder.")
+def try_(page: str, save: Path | None, **flags: Any) -> int:
+    """Fetch one page, or read a saved one, apply the fields and print the record, with what each selector matched.
+
+    A selector that finds nothing is shown with the part of it that still matches.
 
     \b
     scraper try https://example.com/ -s settings.yaml
+    scraper try https://example.com/ -s settings.yaml --save tests/pages
+    scraper try tests/pages/example.com.html -s settings.yaml
     """
-    from scraper.trial import try_url
+    from scraper.trial import try_page
 
     log(json=False, quiet=False)
-    report = try_url(url, flags.pop("settings"), overrides(flags))
-    say(report.text, quiet=False)
+    report = try_page(page, flags.pop("settings"), overrides(flags), save)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(report.text, err=True, color=colour)
     if report.record is not None:
-        click.echo(terminal.json(report.record))
+        click.echo(report.record, color=colour)
     return 0 if report.ok else 1
 
 

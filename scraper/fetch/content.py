@@ -37,7 +37,7 @@ def refuse_type(content_type: str | None, *, data_allowed: bool) -> str | None:
 
     Args:
         content_type: the header's value, if any.
-        data_allowed: JSON is welcome too, since a user's parser will read it.
+        data_allowed: JSON is welcome too, since a user's parser or fields will read it.
     """
     essence = essence_of(content_type)
     if essence in _UNKNOWN or _PAGE.match(essence) or (data_allowed and _DATA.match(essence)):

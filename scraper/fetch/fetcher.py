@@ -70,7 +70,7 @@ class Fetcher:
         self._sent = sent
         self._limits = settings.fetch
         self._max_delay = settings.politeness.max_delay
-        self._data_allowed = settings.parse.parser is not None
+        self._data_allowed = settings.parse.parser is not None or settings.reads_json
         guard = AddressGuard(settings.fetch.allow_private)
         self._adapter = Adapter(workers=settings.fetch.workers, verify=settings.fetch.verify_tls, guard=guard)
         self._proxies = Proxies(settings.fetch.proxy)

@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from scraper import records, storable
 from scraper.errors import UsageError
-from scraper.parse import engines, fields, parser
+from scraper.parse import engines, fields, parser, problems
 from scraper.parse.decode import decode
-from scraper.parse.fields import MissingField, Problem
+from scraper.parse.document import NotJson
+from scraper.parse.fields import MissingField
 from scraper.parse.page import Page
-from scraper.settings import FieldSettings
+from scraper.parse.problems import Problem
+from scraper.settings import SetSettings
 
 #: Characters of a failure's message: an exception may have the whole page in its text.
 LONGEST_MESSAGE: Final = 300
@@ -25,15 +27,14 @@ class Plan(Struct, frozen=True):
 
     Attributes:
         engine, builder: see ``parse`` in the settings.
-        records, fields: the record description; ignored with a parser.
+        main: the record description; ignored with a parser.
         parser: the user's function, or where it is.
         memory: bytes of address space a worker may take beyond what it starts with.
     """
 
     engine: str = "turbohtml"
     builder: str = "lxml"
-    records: str | None = None
-    fields: dict[str, FieldSettings] | None = None
+    main: SetSettings = SetSettings()
     parser: Any = None
     memory: int = 1 << 30
 
@@ -85,10 +86,10 @@ class Extractor:
             self._extract = self._by_parser
         else:
             engine = engines.load(plan.engine, plan.builder)
-            problems = fields.problems(plan.fields, plan.records, engine)
-            if problems:
-                raise BadPlan(problems)
-            self._spec = fields.Spec(plan.fields, plan.records, engine)
+            found = problems.find(plan.main, plan.engine, plan.builder, engine)
+            if found:
+                raise BadPlan(found)
+            self._spec = fields.Spec(plan.main, engine)
             self._extract = self._by_fields
 
     def __call__(self, page: records.Page, index: int = 0) -> Verdict:
@@ -103,7 +104,7 @@ class Extractor:
             raise
         except MissingField as error:
             return _refused(index, str(error), "missing_field")
-        except parser.BadRecord as error:
+        except (parser.BadRecord, NotJson) as error:
             return _refused(index, str(error))
         except BaseException as error:  # noqa: BLE001  sys.exit() in a parser is that page's failure as well
             return _refused(index, parser.describe(error))
@@ -117,7 +118,7 @@ class Extractor:
 
     def _by_fields(self, page: records.Page) -> list[dict[str, Any]]:
         content_type = next((value for name, value in page.headers if name.lower() == "content-type"), None)
-        return self._spec.extract(decode(page.body, content_type).text, page.final_url)
+        return self._spec.extract(decode(page.body, content_type).text, page.final_url, page.fetched_at)
 
     def _by_parser(self, page: records.Page) -> list[dict[str, Any]]:
         return parser.call(self._parser, Page(page, self._builder))

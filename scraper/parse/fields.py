@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final
 
-from scraper import urls
-from scraper.parse.engines import Engine, SelectorError
-from scraper.parse.text import trim
-from scraper.parse.values import number
-from scraper.settings import FieldSettings
+from scraper.parse import finders
+from scraper.parse.document import Document, NotJson
+from scraper.parse.engines import Engine
+from scraper.parse.readers import Reader
+from scraper.settings import Container, FieldSettings, SetSettings
 
 #: The record of a run whose settings name no fields.
 DEFAULTS: Final[dict[str, FieldSettings]] = {
@@ -24,37 +23,6 @@ DEFAULTS: Final[dict[str, FieldSettings]] = {
 }
 
 
-#: Schemes of a ``<base>`` that does not count (HTML Standard §4.2.3).
-_NO_BASE: Final = ("data:", "javascript:")
-
-
-class Problem(NamedTuple):
-    """Something in the settings that cannot work.
-
-    Attributes:
-        path: dotted path of the key, as in ``fields.title.css``.
-        message: what is wrong.
-    """
-
-    path: str
-    message: str
-
-
-class Links(dict[str, str | None]):
-    """A page's links as URLs; each is resolved once, since pages repeat theirs (every third is one seen before).
-
-    Nothing is kept beyond the page: links may be ``data:`` URLs of megabytes.
-    """
-
-    def __init__(self, base: str) -> None:
-        """Resolve against `base`."""
-        self._base = base
-
-    def __missing__(self, link: str) -> str | None:
-        url = self[link] = urls.join(self._base, link)
-        return url
-
-
 class MissingField(Exception):
     """A required field found nothing; its message names the field."""
 
@@ -62,103 +30,144 @@ class MissingField(Exception):
 class Field:
     """One field, compiled."""
 
-    def __init__(self, name: str, settings: FieldSettings, engine: Engine) -> None:
-        self.name = name
-        self.required = settings.required
-        self._selectors = settings.css
-        self._attribute = settings.attr
-        self._all = settings.all
-        self._default = settings.default
-        self._pattern = re.compile(settings.regex) if settings.regex else None
-        self._convert = _CONVERTERS[settings.type]
-        self._engine = engine
+    def __init__(self, name: str, settings: FieldSettings, engine: Engine, *, in_json: bool = False) -> None:
+        """Compile.
 
-    def extract(self, node: Any, links: Links) -> Any:
+        Args:
+            name: dotted, if it stands within another.
+            settings: what to find.
+            engine: where elements come from.
+            in_json: its nodes are values as JSON has them.
+        """
+        self.name = name
+        self.key = name.rpartition(".")[2]
+        self.required = settings.required
+        self._default = settings.default
+        reader = Reader(settings, engine)
+        finder = finders.of_field(settings, engine, reader.raw_text, in_json=in_json)
+        self.finder: finders.Finder = _Itself() if finder is None else finder
+        self._first = self.finder.first
+        self._every = self.finder.every
+        self._read = reader.read
+        self._inner: list[Field] = []
+        if settings.fields is not None:
+            in_json = _gives_json(settings, in_json=in_json)
+            self._inner = [
+                Field(f"{name}.{key}", inner, engine, in_json=in_json) for key, inner in settings.fields.items()
+            ]
+            self._read = self._record
+        self._has = reader.has
+        self.extract = self._extract
+        if settings.exists:
+            self.extract = self._exists
+        elif settings.count:
+            self.extract = self._count
+        self._value = self._all if settings.all or settings.each is not None else self._one
+
+    def _extract(self, node: Any, document: Document) -> Any:
         """The field's value below `node`; None (or an empty list) where nothing matched.
 
         Raises:
             MissingField: it is required and there is none.
         """
-        value = self._values(node, links) if self._all else self._value(node, links)
+        value = self._value(node, document)
         if value is None or value == []:
             value = self._default if self._default is not None else value
         if self.required and value in (None, [], ""):
             raise MissingField(f"the required field {self.name!r} found nothing")
         return value
 
-    def _value(self, node: Any, links: Links) -> Any:
-        for selector in self._selectors:
-            match = self._engine.first(node, selector)
-            if match is not None:
-                return self._read(match, links)
-        return None
+    def _one(self, node: Any, document: Document) -> Any:
+        match = self._first(node, document)
+        return None if match is None else self._read(match, document)
 
-    def _values(self, node: Any, links: Links) -> list[Any]:
-        for selector in self._selectors:
-            matches = self._engine.select(node, selector)
-            if matches:
-                return [value for match in matches if (value := self._read(match, links)) is not None]
-        return []
+    def _all(self, node: Any, document: Document) -> list[Any]:
+        values = [self._read(match, document) for match in self._every(node, document)]
+        return [value for value in values if value is not None]
 
-    def _read(self, match: Any, links: Links) -> Any:
-        if self._attribute is None:
-            raw: str | None = self._engine.text(match)
-        else:
-            raw = self._engine.attribute(match, self._attribute)
-            raw = None if raw is None else trim(raw)
-        if raw is not None and self._pattern is not None:
-            found = self._pattern.search(raw)
-            raw = None if found is None else found[1 if self._pattern.groups else 0]
-        return None if raw is None else self._convert(raw, links)
+    def _record(self, node: Any, document: Document) -> dict[str, Any]:
+        return {field.key: field.extract(node, document) for field in self._inner}
+
+    def _exists(self, node: Any, document: Document) -> bool:
+        return any(self._has(match) for match in self._every(node, document))
+
+    def _count(self, node: Any, document: Document) -> int:
+        return len(self._every(node, document))
+
+
+class _Itself:
+    """The node at hand, for a field that only groups others."""
+
+    def first(self, node: Any, _document: Document) -> Any:
+        return node
+
+    def every(self, node: Any, _document: Document) -> list[Any]:
+        return [node]
 
 
 class Spec:
     """A whole record description, compiled: one record a page, or one for each match of ``records``."""
 
-    def __init__(self, fields: Mapping[str, FieldSettings] | None, records: str | None, engine: Engine) -> None:
+    def __init__(self, settings: SetSettings, engine: Engine) -> None:
         """Compile; `problems` must have found nothing."""
-        self._fields = [Field(name, field, engine) for name, field in (fields or DEFAULTS).items()]
-        self._records = records
+        in_json = _is_json(settings.records)
+        fields = DEFAULTS if settings.fields is None else settings.fields
         self._engine = engine
+        self._page = _compiled(settings.page, engine)
+        self._fields = _compiled(fields, engine, in_json=in_json)
+        self._records = (
+            None if settings.records is None else finders.of_container(settings.records, engine, in_json=False)
+        )
+        # A page of nothing but JSON has no tree; and what is no JSON has nothing of it.
+        self._only_json = all(map(_only_json, settings.page.values())) and (
+            in_json or (settings.records is None and all(map(_only_json, fields.values())))
+        )
 
-    def extract(self, text: str, url: str) -> list[dict[str, Any]]:
+    def extract(self, text: str, url: str, fetched_at: str | None = None) -> list[dict[str, Any]]:
         """All of a page's records.
 
         Args:
             text: the page.
             url: where it came from; links are resolved against it and the page's ``<base>``.
+            fetched_at: RFC 3339; what ``yesterday`` is seen from. None means now.
 
         Raises:
             MissingField: a required field found nothing in one of them.
+            NotJson: there is nothing but JSON to be found, and the page is none.
         """
-        root = self._engine.parse(text)
-        links = Links(self._base(root, url))
-        nodes = [root] if self._records is None else self._engine.select(root, self._records)
-        return [{field.name: field.extract(node, links) for field in self._fields} for node in nodes]
+        return self.extract_from(Document(self._engine, text, url, fetched_at))
 
-    def _base(self, root: Any, url: str) -> str:
-        element = self._engine.first(root, "base[href]")
-        href = None if element is None else self._engine.attribute(element, "href")
-        base = urls.join(url, href) if href else None
-        return url if base is None or base.startswith(_NO_BASE) else base
-
-
-def problems(fields: Mapping[str, FieldSettings] | None, records: str | None, engine: Engine) -> list[Problem]:
-    """Every selector that does not compile."""
-    selectors = [("records", records)] if records is not None else []
-    for name, field in (fields or {}).items():
-        selectors += [(f"fields.{name}.css", selector) for selector in field.css]
-    found = []
-    for path, selector in selectors:
-        try:
-            engine.check(selector)
-        except SelectorError as error:
-            found.append(Problem(path, f"{path.removesuffix('.css')}: invalid CSS selector {selector!r}: {error}"))
-    return found
+    def extract_from(self, document: Document) -> list[dict[str, Any]]:
+        """As `extract`."""
+        if self._only_json and document.data is None:
+            raise NotJson("the response is not JSON, and all fields are json")
+        root = None if self._only_json else document.root
+        nodes = [root] if self._records is None else self._records.every(root, document)
+        if not nodes:
+            return []
+        shared = {field.key: field.extract(root, document) for field in self._page}
+        found = [{field.key: field.extract(node, document) for field in self._fields} for node in nodes]
+        return [{**shared, **record} for record in found] if shared else found
 
 
-_CONVERTERS: Final[dict[str, Callable[[str, Links], Any]]] = {
-    "text": lambda text, _links: text,
-    "number": lambda text, _links: number(text),
-    "url": lambda text, links: links[text],
-}
+def _compiled(fields: Mapping[str, FieldSettings], engine: Engine, *, in_json: bool = False) -> list[Field]:
+    return [Field(name, settings, engine, in_json=in_json) for name, settings in fields.items()]
+
+
+def _is_json(container: Container | None) -> bool:
+    return container is not None and bool(container.json)
+
+
+def _gives_json(settings: FieldSettings, *, in_json: bool) -> bool:
+    """Whether a field's inner fields stand in JSON."""
+    if settings.each is not None:
+        return bool(settings.each.json)
+    return bool(settings.json) or (in_json and settings.form is None)
+
+
+def _only_json(settings: FieldSettings) -> bool:
+    if settings.each is not None:
+        return bool(settings.each.json)
+    if settings.form is None:
+        return all(map(_only_json, (settings.fields or {}).values()))
+    return settings.form == "json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
@@ -24,6 +25,13 @@ _OURS: Final = (str(Path(__file__).resolve().parent.parent), "<frozen ")
 
 #: Characters of an exception's text that are kept: it may hold the whole page.
 MOST_SAID: Final = 200
+
+
+#: Frames of the user's that are told: a recursion has a thousand.
+MOST_FRAMES: Final = 6
+
+#: Where Python and installed packages are.
+_LIBRARIES: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class BadRecord(Exception):
@@ -71,17 +79,16 @@ def call(parser: Parser, page: Page) -> list[dict[str, Any]]:
 
 
 def describe(error: BaseException) -> str:
-    """One line: the error and the user's frame nearest to it."""
+    """One line: the error, and the user's own frames that led to it, the parser's first."""
     try:
         said = str(error)[:MOST_SAID]
     except Exception:  # noqa: BLE001  an exception that cannot say what it is
         said = ""
     text = " ".join(f"{type(error).__name__}: {said}".removesuffix(": ").split())
-    frames = _own_frames(error)
-    if not frames:
-        return text
-    frame = frames[-1]
-    return f"{text} ({Path(frame.filename).name}:{frame.lineno} in {frame.name})"
+    frames = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in _users_frames(error)]
+    if len(frames) > MOST_FRAMES:
+        frames[MOST_FRAMES // 2 : -(MOST_FRAMES // 2)] = ["…"]
+    return f"{text} ({' > '.join(frames)})" if frames else text
 
 
 def _checked(record: Any) -> dict[str, Any]:
@@ -135,6 +142,12 @@ def _from_name(place: str) -> ModuleType:
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     frames = traceback.extract_tb(error.__traceback__)
     return [frame for frame in frames if not frame.filename.startswith(_OURS)]
+
+
+def _users_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Frames that are not in Python's own or installed modules either; all of them, if no other is there."""
+    frames = _own_frames(error)
+    return [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)] or frames
 
 
 def _own_traceback(error: BaseException) -> str:

@@ -38,6 +38,27 @@ def number(text: str) -> int | float | None:
         return None
 
 
+def integer(text: str) -> int | None:
+    """The first number in `text` where it is a whole one, else None: ``1,234`` and ``12.00`` are, ``4.5`` is not."""
+    found = number(text)
+    if isinstance(found, float):
+        return int(found) if found.is_integer() else None
+    return found
+
+
+def boolean(text: str) -> bool | None:
+    """What ``yes``, ``on``, ``true`` and ``1`` say, or their opposites, in any case; None for anything else.
+
+    Empty text is true: an HTML attribute without a value says yes by being there (HTML Standard §2.3.2).
+    """
+    return _TRUTHS.get(text.strip().lower())
+
+
+_TRUTHS: Final = dict.fromkeys(("", "true", "yes", "on", "y", "t", "1"), True) | dict.fromkeys(
+    ("false", "no", "off", "n", "f", "0"), False
+)
+
+
 def _split(digits: str) -> tuple[str, str]:
     """Whole and fractional digits, separators taken out."""
     comma, point = digits.rfind(","), digits.rfind(".")

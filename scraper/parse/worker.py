@@ -24,8 +24,8 @@ from msgspec import Struct
 from scraper import unheard
 from scraper.errors import ParserError
 from scraper.parse.extract import BadPlan, Extractor, Plan, Verdict
-from scraper.parse.fields import Problem
 from scraper.parse.gauge import Gauge
+from scraper.parse.problems import Problem
 from scraper.records import Page
 
 if TYPE_CHECKING:

@@ -1,18 +1,18 @@
 """Settings: frozen, typed, strict; the only reader of settings files.
 
 load      layers: defaults < file or mapping < flags and keywords
-check     every key against its table; all problems at once
+check     every key against its table; all problems at once (check_fields: what records are made of)
 values    readers of single values
-model     the frozen structs that the stages get
+model     the frozen structs that the stages get (fields: what records are made of)
 cores     what this machine, or container, allows
 """
 
 from scraper.settings.cores import usable_cores
+from scraper.settings.fields import FORMS, Container, FieldSettings, SetSettings
 from scraper.settings.load import load, parse_assignment
 from scraper.settings.model import (
     SECRET,
     FetchSettings,
-    FieldSettings,
     HostSettings,
     OutputSettings,
     ParseSettings,
@@ -23,7 +23,9 @@ from scraper.settings.model import (
 )
 
 __all__ = [
+    "FORMS",
     "SECRET",
+    "Container",
     "FetchSettings",
     "FieldSettings",
     "HostSettings",
@@ -31,6 +33,7 @@ __all__ = [
     "ParseSettings",
     "Places",
     "PolitenessSettings",
+    "SetSettings",
     "Settings",
     "fingerprint",
     "load",

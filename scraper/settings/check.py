@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from scraper.records import RESERVED
 from scraper.settings import values
+from scraper.settings.check_fields import FieldsCheck
+from scraper.settings.fields import Container, FieldSettings
 from scraper.settings.model import (
     MIB,
     SECRET,
     FetchSettings,
-    FieldSettings,
     HostSettings,
     OutputSettings,
     ParseSettings,
@@ -62,24 +62,13 @@ PARSE: Final[dict[str, Reader]] = {
     "memory": values.size(64 * MIB),
     "parser": values.nullable(values.parser),
 }
-FIELD: Final[dict[str, Reader]] = {
-    "css": values.texts,
-    "attr": values.nullable(values.text),
-    "all": values.flag,
-    "type": values.choice("text", "number", "url"),
-    "required": values.flag,
-    "regex": values.nullable(values.regex),
-    "default": values.any_json,
-}
 OUTPUT: Final[dict[str, Reader]] = {
     "format": values.choice("jsonl", "csv", "parquet", "sqlite", built=("jsonl",)),
     "archive": values.not_yet,
     "fsync": values.flag,
 }
 _TABLES: Final = {"fetch": FETCH, "politeness": POLITENESS, "parse": PARSE, "output": OUTPUT}
-_KEYS: Final = ("fetch", "hosts", "politeness", "parse", "records", "fields", "output")
-#: Other ways to say where a field's value is.
-_FORMS_TO_COME: Final = frozenset({"xpath", "jsonld", "microdata", "opengraph", "json", "article", "table"})
+_KEYS: Final = ("fetch", "hosts", "politeness", "parse", "records", "page", "fields", "output")
 
 
 def check(raw: Mapping[Any, Any], places: dict[str, str]) -> tuple[Settings, list[tuple[str, str]]]:
@@ -99,20 +88,22 @@ class _Check:
         for key in raw:
             if key not in _KEYS:
                 self._unknown("", key, _KEYS)
+        records, page, fields = self._records(raw)
         settings = Settings(
             fetch=self._section(FetchSettings, "fetch", raw),
             hosts=self._hosts(raw.get("hosts")),
             politeness=self._section(PolitenessSettings, "politeness", raw),
             parse=self._section(ParseSettings, "parse", raw),
-            records=self._read("records", raw.get("records"), values.nullable(values.text)),
-            fields=self._fields(raw.get("fields")),
+            records=records,
+            page=page,
+            fields=fields,
             output=self._section(OutputSettings, "output", raw),
             places=self.places,  # type: ignore[arg-type]  # `load` gives Places
         )
         if settings.parse.parser is not None and settings.fields is not None:
-            self._add("parse.parser", "parse.parser and fields exclude each other; keep one of them")
+            self.add("parse.parser", "parse.parser and fields exclude each other; keep one of them")
         if settings.fetch.proxy is not None and settings.fetch.allow_private is not True:
-            self._add(
+            self.add(
                 "fetch.proxy",
                 "fetch.proxy needs fetch.allow_private: true (--allow-private), since addresses behind a proxy cannot "
                 "be checked; set that if the proxy may reach them all",
@@ -120,12 +111,12 @@ class _Check:
         return settings, self.problems
 
     def _section(self, kind: type[_S], name: str, raw: Mapping[Any, Any]) -> _S:
-        return kind(**self._keys(name, raw.get(name), _TABLES[name]))
+        return kind(**self.keys(name, raw.get(name), _TABLES[name]))
 
-    def _keys(self, path: str, raw: object, table: dict[str, Reader]) -> dict[str, Any]:
+    def keys(self, path: str, raw: object, table: dict[str, Reader]) -> dict[str, Any]:
         """The values of one section that are known and right."""
         found = {}
-        for key, value in self._items(path, raw):
+        for key, value in self.items(path, raw):
             below = f"{path}.{key}"
             if key not in table:
                 self._unknown(path, key, tuple(table))
@@ -133,82 +124,70 @@ class _Check:
                 found[key] = self._headers(below, value)
             else:
                 before = len(self.problems)
-                read = self._read(below, value, table[key])
+                read = self.read(below, value, table[key])
                 if len(self.problems) == before:
                     found[key] = read
         return found
 
-    def _items(self, path: str, raw: object) -> Iterator[tuple[str, Any]]:
+    def items(self, path: str, raw: object) -> Iterator[tuple[str, Any]]:
         """The items of a mapping; null is an empty one, as a section is whose keys are all commented out."""
         if raw is None:
             return
         if not isinstance(raw, Mapping):
-            self._add(path, f"{path} must be a mapping of keys to values{_instead(path, raw)}")
+            self.add(path, f"{path} must be a mapping of keys to values{_instead(path, raw)}")
             return
         for key, value in raw.items():
             if isinstance(key, str):
                 yield key, value
             else:
-                self._add(path, f"{path} holds the key {values.show(key)}, and keys must be text")
+                self.add(path, f"{path} holds the key {values.show(key)}, and keys must be text")
 
-    def _read(self, path: str, value: object, reader: Reader) -> Any:
+    def read(self, path: str, value: object, reader: Reader) -> Any:
         try:
             return reader(value)
         except ValueError as error:
             instead = _instead(path, value) if str(error).startswith("must") else ""
-            self._add(path, f"{path} {error}{instead}")
+            self.add(path, f"{path} {error}{instead}")
             return None
 
     def _headers(self, path: str, raw: object) -> dict[str, str]:
         found = {}
-        for name, value in self._items(path, raw):
+        for name, value in self.items(path, raw):
             before = len(self.problems)
-            self._read(path, name, values.header_name)
-            read = self._read(f"{path}.{name}", value, values.header_setting)
+            self.read(path, name, values.header_name)
+            read = self.read(f"{path}.{name}", value, values.header_setting)
             if len(self.problems) == before:
                 found[name] = read
         return found
 
     def _hosts(self, raw: object) -> dict[str, HostSettings]:
         found: dict[str, HostSettings] = {}
-        for name, value in self._items("hosts", raw):
+        for name, value in self.items("hosts", raw):
             path = f"hosts.{name}"
             try:
                 host = values.host(name)
             except ValueError as error:
-                self._add(path, f"hosts {error}")
+                self.add(path, f"hosts {error}")
                 continue
             if host in found:
-                self._add(path, f"repeated key {name!r}, as {host!r}; keep one of them")
+                self.add(path, f"repeated key {name!r}, as {host!r}; keep one of them")
             for place in [place for place in self.places if place == path or place.startswith(f"{path}.")]:
                 self.places.setdefault(f"hosts.{host}{place.removeprefix(path)}", self.places[place])
-            found[host] = HostSettings(**self._keys(path, value, HOST))
+            found[host] = HostSettings(**self.keys(path, value, HOST))
         return found
 
-    def _fields(self, raw: object) -> dict[str, FieldSettings] | None:
-        if raw is None:
-            return None
-        found = {}
-        for name, value in self._items("fields", raw):
-            path = f"fields.{name}"
-            if not name.strip():
-                self._add(path, "a field needs a name")
-            elif name in RESERVED:
-                self._add(path, f"the field name {name!r} is reserved: every record has it; choose another")
-            else:
-                found[name] = self._field(path, value)
-        return found
-
-    def _field(self, path: str, raw: object) -> FieldSettings:
-        if not isinstance(raw, Mapping):
-            return FieldSettings(css=self._read(path, raw, _selector_or_mapping) or ("",))
-        to_come = [key for key in raw if key in _FORMS_TO_COME]
-        for key in to_come:
-            self._add(f"{path}.{key}", f"{key} fields are not available in this version; use css")
-        keys = self._keys(path, {key: value for key, value in raw.items() if key not in to_come}, FIELD)
-        if "css" not in raw and not to_come:
-            self._add(path, f"{path} needs css: a selector, or a list of them")
-        return FieldSettings(**({"css": ("",)} | keys))
+    def _records(
+        self, raw: Mapping[Any, Any]
+    ) -> tuple[Container | None, dict[str, FieldSettings], dict[str, FieldSettings] | None]:
+        checks = FieldsCheck(self)
+        records = checks.container("records", raw.get("records"))
+        page = checks.fields("page", raw.get("page"))
+        if raw.get("fields") is None:
+            return records, page, None
+        fields = checks.fields("fields", raw["fields"], json=bool(records and records.json))
+        for name in page.keys() & fields.keys():
+            self.add(f"page.{name}", f"page and fields both have a field {name!r}; rename one of them")
+        return records, page, fields
 
     def _unknown(self, section: str, key: object, known: tuple[str, ...]) -> None:
         path = f"{section}.{key}" if section else str(key)
@@ -216,16 +195,10 @@ class _Check:
         elsewhere = [f"{name}.{key}" for name, table in _TABLES.items() if key in table]
         near = difflib.get_close_matches(str(key), known, n=1) or elsewhere[:1]
         advice = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
-        self._add(path, f"unknown key {str(key)!r}{inside}; {advice}")
+        self.add(path, f"unknown key {str(key)!r}{inside}; {advice}")
 
-    def _add(self, path: str, message: str) -> None:
+    def add(self, path: str, message: str) -> None:
         self.problems.append((path, message))
-
-
-def _selector_or_mapping(raw: object) -> tuple[str, ...]:
-    if raw is None or isinstance(raw, str):
-        return (values.text(raw),)
-    raise ValueError("must be a selector, or a mapping with css")
 
 
 def _instead(path: str, value: object) -> str:

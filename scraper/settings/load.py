@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +25,14 @@ NO_OVERRIDES: Final[Mapping[str, object]] = {}
 def load(
     source: str | os.PathLike[str] | Mapping[str, Any] | Settings | None,
     overrides: Mapping[str, object] = NO_OVERRIDES,
+    further: Callable[[Settings], Iterable[tuple[str, str]]] = lambda _settings: (),
 ) -> Settings:
     """Read settings, check them, and lay `overrides` over them.
 
     Args:
         source: path of a YAML file, a mapping of the same shape, settings to start from, or None for the defaults.
         overrides: dotted keys, such as ``{"fetch.workers": 8}``; a value may be a whole section or mapping.
+        further: finds more problems, as path and message, in settings that have some: so that all are told together.
 
     Raises:
         SettingsError: lists every problem found, one a line, each with its place.
@@ -44,6 +46,7 @@ def load(
     settings, found = check(raw, places)
     problems += [(place_of(places, path), message) for path, message in found]
     if problems:
+        problems += [(place_of(places, path), message) for path, message in further(settings)]
         # Where the place is the key itself, once is enough.
         lines = (f"{place}: {message.removeprefix(f'{place} ')}" for place, message in _sorted(problems))
         raise SettingsError("\n".join(lines))
@@ -118,7 +121,7 @@ def _lay_over(raw: dict[str, Any], key: str, value: object) -> None:
         inner = raw.get(section)
         if inner is None:
             inner = {}
-        elif isinstance(inner, str) and sections[0] == "fields" and depth == 1:
+        elif isinstance(inner, str) and sections[0] in ("fields", "page") and depth == 1:
             inner = {"css": inner}  # what a bare selector is short for; `fields.title.attr` can then be added
         elif not isinstance(inner, dict):
             return  # the check will say what is wrong with it
@@ -137,9 +140,17 @@ def _path(key: str, value: object) -> list[str]:
             return [section, rest]
         host, headers, name = rest.rpartition(".headers.")
         return [section, host, "headers", name] if headers else [section, *rest.rsplit(".", 1)]
-    if section == "fields":
-        return [section, *rest.rsplit(".", 1)] if not isinstance(value, Mapping) else [section, rest]
+    if section in ("fields", "page"):
+        return [section, *_field_path(rest, value)]
     return [section, *rest.split(".", 1)]
+
+
+def _field_path(rest: str, value: object) -> list[str]:
+    """The parts of a key below ``fields``, where names may hold dots themselves."""
+    outer, inner, rest = rest.rpartition(".fields.") if ".fields." in rest else ("", "", rest)
+    if inner:
+        return [*_field_path(outer, {}), "fields", *_field_path(rest, value)]
+    return [rest] if isinstance(value, Mapping) or "." not in rest else rest.rsplit(".", 1)
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:

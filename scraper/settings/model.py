@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from scraper.settings.cores import usable_cores
+from scraper.settings.fields import Container, FieldSettings, SetSettings
 
 MIB: Final = 1024**2
 GIB: Final = 1024**3
@@ -100,21 +101,6 @@ class ParseSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     parser: str | None = None
 
 
-class FieldSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One field of a record: the first of the `css` selectors that matches gives its value.
-
-    `type` text with an `attr` means the raw attribute value, white space trimmed at both ends.
-    """
-
-    css: tuple[str, ...]
-    attr: str | None = None
-    all: bool = False
-    type: Literal["text", "number", "url"] = "text"
-    required: bool = False
-    regex: str | None = None
-    default: Any = None
-
-
 class OutputSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What a run writes beside its records, and whether it waits for the disk."""
 
@@ -126,18 +112,29 @@ class OutputSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=T
 class Settings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Everything a run is told. Made by `load`; with no arguments, the defaults.
 
-    `records` is a CSS selector, one record per match; None makes one record per page. `fields` None means the default
-    fields. `places` tells where each key was written; equality ignores it.
+    `records`, `page` and `fields` describe the records, see `SetSettings`. `places` tells where each key was written;
+    equality ignores it.
     """
 
     fetch: FetchSettings = field(default_factory=FetchSettings)
     hosts: dict[str, HostSettings] = {}
     politeness: PolitenessSettings = field(default_factory=PolitenessSettings)
     parse: ParseSettings = field(default_factory=ParseSettings)
-    records: str | None = None
+    records: Container | None = None
+    page: dict[str, FieldSettings] = {}
     fields: dict[str, FieldSettings] | None = None
     output: OutputSettings = field(default_factory=OutputSettings)
     places: Places = field(default_factory=Places)
+
+    @property
+    def main(self) -> SetSettings:
+        """What is taken from the pages of the list."""
+        return SetSettings(records=self.records, page=self.page, fields=self.fields)
+
+    @property
+    def reads_json(self) -> bool:
+        """Whether some fields are to be found in JSON responses."""
+        return self.main.reads_json
 
     def where(self, path: str) -> str:
         """Where the key at a dotted path, such as ``fields.title.css``, was written.
@@ -161,19 +158,26 @@ def place_of(places: dict[str, str], path: str) -> str:
 
 
 def fingerprint(settings: Settings, parser: Callable[..., object] | None = None) -> str:
-    """SHA-256, in hex, of what shapes records: `records`, `fields`, `parser`, `engine` and `builder`.
+    """SHA-256, in hex, of what shapes records: `records`, `page`, `fields`, `parser`, `engine` and `builder`.
 
     A `parser` that is a function counts by its module and name. A run's records all have one fingerprint; keys left at
     their defaults do not count, nor does their order.
     """
-    shape = {
-        "records": settings.records,
+    shape: dict[str, Any] = {
+        "records": _in_short(settings.records),
         "fields": settings.fields,
         "parser": settings.parse.parser if parser is None else _name_of(parser),
         "engine": settings.parse.engine,
         "builder": settings.parse.builder,
     }
+    if settings.page:  # left out where there is none, so that runs from before there was any can go on
+        shape["page"] = settings.page
     return hashlib.sha256(msgspec.json.encode(shape, order="sorted")).hexdigest()
+
+
+def _in_short(container: Container | None) -> Any:
+    """A single selector as its text alone."""
+    return container.css[0] if container is not None and container == Container(css=container.css[:1]) else container
 
 
 def _name_of(function: Callable[..., object]) -> str:

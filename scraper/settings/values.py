@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from scraper import paths as json_paths
 from scraper import urls
 
 Reader = Callable[[Any], Any]
@@ -144,6 +145,14 @@ def texts(value: Any) -> tuple[str, ...]:
     if not values:
         raise ValueError("is an empty list; name at least one")
     return tuple(map(text, values))
+
+
+def paths(value: Any) -> tuple[str, ...]:
+    """A dotted path, or a list of at least one."""
+    found = texts(value)
+    for path in found:
+        json_paths.split(path)
+    return found
 
 
 def regex(value: Any) -> str:

@@ -381,6 +381,27 @@ def test_a_parser_may_read_json(web: RequestsMock, open_client: Callable[..., An
     assert open_client(parse={"parser": "shop.py:parse"}).page(URL).body == b'{"a": 1}'
 
 
+@pytest.mark.parametrize(
+    ("section", "welcome"),
+    [
+        ({"fields": {"a": {"json": "a"}}}, True),
+        ({"page": {"a": {"json": "a"}}}, True),
+        ({"records": {"json": "a"}}, True),
+        ({"fields": {"a": {"fields": {"b": {"json": "a"}}}}}, True),
+        ({"fields": {"a": {"each": {"json": "a"}, "fields": {"b": {"json": "c"}}}}}, True),
+        ({"fields": {"a": {"css": "script", "json": "a"}}}, False),
+        ({"fields": {"a": "h1"}}, False),
+    ],
+)
+def test_json_fields_read_json(
+    web: RequestsMock, open_client: Callable[..., Any], section: dict[str, Any], welcome: bool
+) -> None:
+    """JSON is a page where some field is to be found in it, however deep within others; in a script it is not."""
+    web.get(URL, json={"a": 1})
+    client = open_client(**section)
+    assert client.page(URL).body == b'{"a": 1}' if welcome else client.failure(URL).error == "not_html"
+
+
 # Size
 
 

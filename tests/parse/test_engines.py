@@ -14,7 +14,7 @@ from scraper.parse.decode import decode
 from scraper.parse.engines import Engine, SelectorError
 from scraper.parse.engines.soup import make_soup
 from scraper.parse.fields import Spec
-from scraper.settings import FieldSettings
+from scraper.settings import Container, FieldSettings, SetSettings
 
 URL = "https://a.example/d/x"
 TURBO = engines.load("turbohtml", "lxml")
@@ -113,7 +113,8 @@ DIFFERENCES = {
 
 
 def extract(engine: Engine, text: str, fields: dict[str, FieldSettings] | None, records: str | None = None) -> Any:
-    return Spec(fields, records, engine).extract(text, URL)
+    container = Container(css=(records,)) if records else None
+    return Spec(SetSettings(records=container, fields=fields), engine).extract(text, URL)
 
 
 def body_text(engine: Engine, text: str) -> str | None:

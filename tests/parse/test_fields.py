@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from scraper.parse import engines
+from scraper.parse import engines, problems
 from scraper.parse.engines import Engine
-from scraper.parse.fields import DEFAULTS, MissingField, Spec, problems
-from scraper.settings import FieldSettings
+from scraper.parse.fields import DEFAULTS, MissingField, Spec
+from scraper.settings import Container, FieldSettings, SetSettings
 
 URL = "https://a.example/shop/list?page=1"
 
@@ -28,10 +28,15 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return engines.load(request.param, "html5lib")
 
 
+def container(selector: str | None) -> Container | None:
+    """Records by a CSS selector, if there is one."""
+    return None if selector is None else Container(css=(selector,))
+
+
 def values(engine: Engine, text: str = PAGE, url: str = URL, records: str | None = None, **settings: Any) -> list[Any]:
     """One field's value in each record."""
-    found = Spec({"field": FieldSettings(**settings)}, records, engine).extract(text, url)
-    return [record["field"] for record in found]
+    spec = Spec(SetSettings(records=container(records), fields={"field": FieldSettings(**settings)}), engine)
+    return [record["field"] for record in spec.extract(text, url)]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +156,7 @@ def test_base(engine: Engine, head: str, expected: str) -> None:
 
 def test_default_record(engine: Engine) -> None:
     """Without fields: title, description, language, canonical, h1, text and links."""
-    (record,) = Spec(None, None, engine).extract(PAGE, URL)
+    (record,) = Spec(SetSettings(), engine).extract(PAGE, URL)
     assert list(record) == list(DEFAULTS)
     assert record == {
         "title": "A shop",
@@ -166,7 +171,7 @@ def test_default_record(engine: Engine) -> None:
 
 def test_default_record_of_an_empty_page(engine: Engine) -> None:
     """Nothing is there, and nothing fails."""
-    (record,) = Spec(None, None, engine).extract("", URL)
+    (record,) = Spec(SetSettings(), engine).extract("", URL)
     assert record == dict.fromkeys(DEFAULTS) | {"text": "", "links": []}
 
 
@@ -177,8 +182,8 @@ def test_problems_tell_all(engine: Engine) -> None:
         "b": FieldSettings(css=("ok",)),
         "c": FieldSettings(css=(">>",)),
     }
-    found = problems(fields, "x[", engine)
-    assert [problem.path for problem in found] == ["records", "fields.a.css", "fields.a.css", "fields.c.css"]
+    found = problems.find(SetSettings(records=container("x["), fields=fields), "turbohtml", "lxml", engine)
+    assert [problem.path for problem in found] == ["records.css", "fields.a.css", "fields.a.css", "fields.c.css"]
     assert "'h2['" in found[1].message
-    assert problems(fields, None, engine) == found[1:]
-    assert problems(None, None, engine) == []
+    assert problems.find(SetSettings(fields=fields), "turbohtml", "lxml", engine) == found[1:]
+    assert problems.find(SetSettings(), "turbohtml", "lxml", engine) == []

@@ -19,7 +19,7 @@ from scraper.parse.inline import InlineParser
 from scraper.parse.pool import ParsePool
 from scraper.parse.worker import decode_verdicts, encode_verdicts
 from scraper.records import Failure, Outcome, Page, Target
-from scraper.settings import FieldSettings
+from scraper.settings import FieldSettings, SetSettings
 from scraper.source import iter_targets
 
 PARSERS = Path(__file__).with_name("hostile_parsers.py")
@@ -35,6 +35,7 @@ FIELDS = {
     "word": FieldSettings(css=("body", "html"), regex=r"needle (\w{1,20})"),
     "number": FieldSettings(css=("body", "html"), type="number"),
 }
+MAIN = SetSettings(fields=FIELDS)
 
 TITLE = "<title>t</title>"
 END = "needle found</body>"
@@ -84,7 +85,7 @@ def record(verdict: Verdict) -> dict[str, Any]:
 @pytest.mark.parametrize("name", BIG)
 def test_turbohtml(name: str) -> None:
     """The fast tree bears everything, and what follows is found."""
-    found = record(Extractor(Plan(fields=FIELDS))(page(TITLE + BIG[name]() + END)))
+    found = record(Extractor(Plan(main=MAIN))(page(TITLE + BIG[name]() + END)))
     assert found["title"] == "t"
     assert found["word"] == "found"
 
@@ -92,7 +93,7 @@ def test_turbohtml(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in BIG if name != "long line"])
 def test_beautifulsoup(name: str) -> None:
     """So does BeautifulSoup on lxml; text beyond the 255 levels of lxml's own trees is there."""
-    found = record(Extractor(Plan("beautifulsoup", fields=FIELDS))(page(TITLE + BIG[name]() + END)))
+    found = record(Extractor(Plan("beautifulsoup", main=MAIN))(page(TITLE + BIG[name]() + END)))
     assert found["title"] == "t"
     assert found["word"] == "found"
     if name == "long attribute":
@@ -116,7 +117,7 @@ def test_beautifulsoup(name: str) -> None:
 def test_other_builders(builder: str, body: str) -> None:
     """The other builders are slower; what they bear is the same."""
     text = f"<html><head>{TITLE}</head><body>{body}{END}</html>"
-    found = record(Extractor(Plan("beautifulsoup", builder, fields=FIELDS))(page(text)))
+    found = record(Extractor(Plan("beautifulsoup", builder, main=MAIN))(page(text)))
     assert found["title"] == "t"
     assert found["word"] == "found"
 
@@ -126,13 +127,13 @@ def test_depth_is_no_loss(builder: str) -> None:
     """Around the 256 levels that libxml2 has by itself: all text of every level."""
     for levels in (254, 255, 256, 257, 400):
         body = "".join(f"<div>w{level} " for level in range(levels))
-        found = record(Extractor(Plan("beautifulsoup", builder, fields=FIELDS))(page(f"<html><body>{body}")))
+        found = record(Extractor(Plan("beautifulsoup", builder, main=MAIN))(page(f"<html><body>{body}")))
         assert found["text"] == " ".join(f"w{level}" for level in range(levels))
 
 
 def test_markup_that_a_builder_refuses() -> None:
     """Python's own parser stops at some declarations: that is the page's failure, in versions that do."""
-    verdict = Extractor(Plan("beautifulsoup", "html.parser", fields=FIELDS))(page("<html><body><p>a<![\ufffd b<p>c"))
+    verdict = Extractor(Plan("beautifulsoup", "html.parser", main=MAIN))(page("<html><body><p>a<![\ufffd b<p>c"))
     assert verdict.error in (None, "parse_error")
     assert verdict.error is None or "rejected" in verdict.message
 
@@ -349,7 +350,7 @@ def test_more_than_a_worker_may_have() -> None:
         page("<i>x</i>" * 1_000_000, url="https://a.example/large"),
         page(TITLE, url="https://a.example/small"),
     ]
-    outcomes = Pool(Plan(fields=FIELDS, memory=64 << 20))(pages)
+    outcomes = Pool(Plan(main=MAIN, memory=64 << 20))(pages)
     large, small = outcomes["https://a.example/large"], outcomes["https://a.example/small"]
     assert large.failure is not None
     assert (large.failure.error, large.failure.message) == ("parse_crashed", "memory limit")

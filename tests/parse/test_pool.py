@@ -30,7 +30,7 @@ from scraper.parse.extract import BadPlan, Plan
 from scraper.parse.inline import InlineParser
 from scraper.parse.pool import ParsePool
 from scraper.records import Outcome, Page
-from scraper.settings import FieldSettings
+from scraper.settings import Container, FieldSettings, SetSettings
 
 ROGUE = Path(__file__).with_name("rogue_parsers.py")
 PLAN = Plan(parser=f"{ROGUE}:parse", memory=128 << 20)
@@ -369,10 +369,14 @@ def test_bad_plan_tells_all_problems(inline: bool) -> None:
         "price": FieldSettings(css=(">>",)),
         "ok": FieldSettings(css=("p",)),
     }
-    this = Run(Plan(records="div:::", fields=fields), inline=inline)
+    this = Run(Plan(main=SetSettings(records=Container(css=("div:::",)), fields=fields)), inline=inline)
     with pytest.raises(BadPlan) as caught:
         this.pool.start()
-    assert [problem.path for problem in caught.value.problems] == ["records", "fields.title.css", "fields.price.css"]
+    assert [problem.path for problem in caught.value.problems] == [
+        "records.css",
+        "fields.title.css",
+        "fields.price.css",
+    ]
     assert this.ends == 0
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from turbohtml import Element
 
 
 class SelectorError(ValueError):
     """A selector that the engine cannot compile; the message says where."""
+
+
+#: The namespace of EXSLT's regular expressions, which XPath has by the prefix ``re`` on both engines.
+EXSLT_RE: Final = "http://exslt.org/regular-expressions"
 
 
 class Engine(Protocol):
@@ -29,6 +36,31 @@ class Engine(Protocol):
 
     def text(self, node: Any) -> str:
         """What a browser would show, on one line (see `scraper.parse.text`)."""
+
+    def raw(self, node: Any) -> str:
+        """All text below the node as it stands (DOM Standard: descendant text content)."""
+
+    def html(self, node: Any) -> str:
+        """The node as markup (HTML Standard §13.3)."""
+
+    def fast(self, node: Any) -> Element:
+        """The node in a turbohtml tree, for what only that can do: itself, or a copy made of its markup."""
+
+    def check_xpath(self, expression: str) -> None:
+        """Raise `SelectorError` if `expression` does not compile, or calls what the engine does not have."""
+
+    def xpath(self, node: Any, expression: str) -> list[Any]:
+        """What an XPath 1.0 expression gives at the node: elements, and texts as `str`, in document order.
+
+        A number or truth value is one text, as ``string()`` would write it.
+        """
+
+    def path(self, node: Any) -> str:
+        """Where the node is, as a CSS selector that matches nothing else, from the root down."""
+
+
+#: The engines' names, as ``parse.engine`` has them.
+ENGINES: Final = ("turbohtml", "beautifulsoup")
 
 
 def load(engine: str, builder: str) -> Engine:

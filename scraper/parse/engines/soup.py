@@ -7,14 +7,21 @@ build the tree that the HTML standard asks for: misnested markup comes out diffe
 from __future__ import annotations
 
 import warnings
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import soupsieve
 from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
 from bs4.element import Comment, Declaration, Doctype, NavigableString, ProcessingInstruction, Tag
 
 from scraper.parse.engines import SelectorError
+from scraper.parse.engines.markup import serialise
 from scraper.parse.text import BREAKING, HIDDEN, collapse
+
+if TYPE_CHECKING:
+    from turbohtml import Element
+
+    from scraper.parse.engines.mirror import Mirror
 
 #: Strings of the tree that are no text.
 _MARKUP: Final = (Comment, Declaration, Doctype, ProcessingInstruction)
@@ -51,6 +58,46 @@ class SoupEngine:
 
     def text(self, node: Tag) -> str:
         return collapse("".join(_pieces(node)))
+
+    def raw(self, node: Tag) -> str:
+        strings = [child for child in node.descendants if isinstance(child, NavigableString)]
+        return "".join([string for string in strings if not isinstance(string, _MARKUP)])
+
+    def html(self, node: Tag) -> str:
+        return serialise(node)
+
+    def fast(self, node: Tag) -> Element:
+        import turbohtml
+
+        parent = node.parent
+        context = parent.name if parent is not None and parent.parent is not None else "div"
+        fragment = turbohtml.parse_fragment(serialise(node), context, positions=False)
+        first = fragment.children[0] if fragment.children else fragment
+        return first if isinstance(first, turbohtml.Element) else fragment
+
+    def check_xpath(self, expression: str) -> None:
+        self._mirror.check(expression)
+
+    def xpath(self, node: Tag, expression: str) -> list[Tag | str]:
+        if not self._mirror.shows(node):
+            self._mirror.show(node)
+        return self._mirror.find(node, expression)
+
+    def path(self, node: Tag) -> str:
+        names = []
+        while node.parent is not None:
+            parent = node.parent
+            alike = [tag is node for tag in parent.find_all(node.name, recursive=False)]
+            place = "" if len(alike) == 1 else f":nth-of-type({1 + alike.index(True)})"
+            names.append(f"{soupsieve.escape(node.name)}{place}")
+            node = parent
+        return " > ".join(reversed(names))
+
+    @cached_property
+    def _mirror(self) -> Mirror:
+        from scraper.parse.engines.mirror import Mirror
+
+        return Mirror()
 
 
 def make_soup(text: str, builder: str, **options: Any) -> BeautifulSoup:

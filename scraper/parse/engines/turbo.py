@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import turbohtml
-from turbohtml import Document, Element, Namespace, Node, SelectorSyntaxError, Text
+from turbohtml import Comment, Document, Element, Namespace, Node, SelectorSyntaxError, Text
 
 from scraper.parse.engines import SelectorError
+from scraper.parse.engines.xpath import as_texts, check_names
 from scraper.parse.text import BREAKING, HIDDEN, collapse
 
 
@@ -43,6 +44,38 @@ class TurboEngine:
         if len(children) == 1 and type(children[0]) is Text:
             return collapse(children[0].data)
         return collapse("".join(_pieces(node)))
+
+    def raw(self, node: Element) -> str:
+        return node.text
+
+    def html(self, node: Element) -> str:
+        return node.html
+
+    def fast(self, node: Element) -> Element:
+        return node
+
+    def check_xpath(self, expression: str) -> None:
+        check_names(expression, self._evaluate)
+        self._evaluate(expression)
+
+    def xpath(self, node: Node, expression: str) -> list[Element | str]:
+        return [_as_match(match) for match in as_texts(node.xpath(expression))]
+
+    def path(self, node: Element) -> str:
+        return node.css_path()
+
+    def _evaluate(self, expression: str) -> None:
+        try:
+            self._empty.xpath(expression)
+        except ValueError as error:
+            raise SelectorError(str(error).removeprefix("xpath: ")) from None
+
+
+def _as_match(match: Node | str) -> Element | str:
+    """An element or a text; comments are the text they hold."""
+    if isinstance(match, (Element, str)):
+        return match
+    return match.data if isinstance(match, Comment) else match.text
 
 
 def _pieces(root: Element) -> list[str]:
