@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from scraper import terminal
@@ -28,6 +29,9 @@ UNGUARDED: Final = 87
 KEYWORDS: Final = {
     "fields": "fields",
     "records": "records",
+    "page": "page",
+    "follow": "follow",
+    "sets": "sets",
     "parser": "parse.parser",
     "fetch_workers": "fetch.workers",
     "parse_workers": "parse.workers",
@@ -63,10 +67,10 @@ def scrape(
         urls: URLs, or mappings with a ``url`` and further keys for the record's ``input``; or the path of a list file.
         settings: a settings file, a mapping of the same shape, or `Settings`.
         on_failure: gets every URL that gave no record (default: a warning in the log).
-        keywords: `fields`, `records`, `parser` (a function, or ``FILE.py:FUNCTION``), `fetch_workers`, `parse_workers`,
-            `per_host`, `delay` (seconds), `robots`, `adaptive`, `allow_private`, `timeout` (seconds), `retries`,
-            `transport`, `engine`; and of lists: `input_format`, `column` (of the URLs), `limit` (entries), `sample`
-            (so many of them at random), `seed`.
+        keywords: `fields`, `records`, `page`, `follow`, `sets`, `parser` (a function, or ``FILE.py:FUNCTION``),
+            `fetch_workers`, `parse_workers`, `per_host`, `delay` (seconds), `robots`, `adaptive`, `allow_private`,
+            `timeout` (seconds), `retries`, `transport`, `engine`; and of lists: `input_format`, `column` (of the
+            URLs), `limit` (entries), `sample` (so many of them at random), `seed`.
 
     Raises:
         UsageError: settings, list or parser are wrong; nothing was fetched.
@@ -82,6 +86,7 @@ def run(
     settings: Any = None,
     output: str | os.PathLike[str] | None = None,
     restart: bool = False,
+    baseline: str | os.PathLike[str] | None = None,
     **keywords: Any,
 ) -> Summary:
     """Fetch and parse `sources` into a run's directory.
@@ -91,6 +96,7 @@ def run(
         settings: a settings file, a mapping of the same shape, or `Settings`.
         output: the run's directory; default ``output/`` plus the list's name.
         restart: move a former run in that directory aside and begin anew.
+        baseline: directory of an earlier run; `drops` of the summary then names fields that are less filled.
         keywords: as for `scrape`.
 
     Returns:
@@ -104,7 +110,13 @@ def run(
 
     job = _job(sources, settings, keywords)
     with _advised():
-        return execute(job, job.directory(output), restart=restart, named=output is not None).summary
+        return execute(
+            job,
+            job.directory(output),
+            restart=restart,
+            named=output is not None,
+            baseline=None if baseline is None else Path(baseline),
+        ).summary
 
 
 def _records(job: Job, on_failure: Callable[[Failure], object]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,24 @@ from scraper.records import Outcome
 K = TypeVar("K", int, str)
 
 
+class Filling(Struct):
+    """How full the records of one set are.
+
+    Attributes:
+        pages: that were parsed.
+        records: that they gave.
+        filled: records in which each field has a value.
+    """
+
+    pages: int = 0
+    records: int = 0
+    filled: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def copy(self) -> Filling:
+        """Another one with the same totals."""
+        return Filling(self.pages, self.records, dict(self.filled))
+
+
 class Counters(Struct):
     """Totals of a run, over all its sessions.
 
@@ -25,6 +43,8 @@ class Counters(Struct):
         seconds: for how long fetching went on.
         failures: failed URLs by kind.
         statuses: answered URLs by HTTP status.
+        followed: URLs among `total` that no list named, but a page.
+        filling: by the name of a set; empty for the main one.
     """
 
     total: int = 0
@@ -37,6 +57,8 @@ class Counters(Struct):
     seconds: float = 0.0
     failures: dict[str, int] = msgspec.field(default_factory=dict)
     statuses: dict[int, int] = msgspec.field(default_factory=dict)
+    followed: int = 0
+    filling: dict[str, Filling] = msgspec.field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -53,6 +75,8 @@ class Counters(Struct):
         self.bytes += outcome.size
         if outcome.status is not None:
             _shift(self.statuses, outcome.status, 1)
+        if outcome.filled is not None:
+            self._fill(outcome.type or "", outcome.records, outcome.filled)
         if outcome.failure is not None:
             self.failed += 1
             _shift(self.failures, outcome.failure.error, 1)
@@ -70,7 +94,22 @@ class Counters(Struct):
 
     def copy(self) -> Counters:
         """Another one with the same totals."""
-        return msgspec.structs.replace(self, failures=dict(self.failures), statuses=dict(self.statuses))
+        return msgspec.structs.replace(
+            self,
+            failures=dict(self.failures),
+            statuses=dict(self.statuses),
+            filling={name: each.copy() for name, each in self.filling.items()},
+        )
+
+    def _fill(self, name: str, records: int, filled: dict[str, int]) -> None:
+        filling = self.filling.get(name)
+        if filling is None:
+            filling = self.filling[name] = Filling()
+        filling.pages += 1
+        filling.records += records
+        totals = filling.filled
+        for field, number in filled.items():
+            totals[field] = totals.get(field, 0) + number
 
 
 def _shift(counts: dict[K, int], key: K, by: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,17 +12,20 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from scraper import source
+from scraper import source, terminal
 from scraper.errors import RunError, UsageError
 from scraper.job import Job
 from scraper.pipeline import Pipeline
 from scraper.records import Attempt, Outcome, now
 from scraper.schedule import Store
 from scraper.session import Session
+from scraper.watch import fill, status
 from scraper.watch.progress import Silent
 from scraper.watch.prospect import Prospect, Rate, prospect
 from scraper.watch.summary import HostFigures, HostLists, Summary, summarise
 from scraper.write import StreamWriter, Writer, rundir, write_failures
+
+log = logging.getLogger("scraper")
 
 #: Seconds between two writings of summary.json while a run goes on.
 SUMMARY_EVERY: Final = 2.0
@@ -45,11 +49,13 @@ class Watcher(NamedTuple):
         progress: is told how things stand.
         interrupted: asked often; True drains the run.
         draining: called once, when nothing more will be asked for.
+        baseline: fill rates of an earlier run, to compare with.
     """
 
     progress: Silent = Silent()
     interrupted: Callable[[], bool] = lambda: False
     draining: Callable[[], object] = lambda: None
+    baseline: Mapping[str, float] = {}
 
 
 class Result(NamedTuple):
@@ -71,7 +77,13 @@ class Result(NamedTuple):
 
 
 def execute(
-    job: Job, directory: Path | None, *, restart: bool = False, named: bool = False, watcher: Watcher | None = None
+    job: Job,
+    directory: Path | None,
+    *,
+    restart: bool = False,
+    named: bool = False,
+    watcher: Watcher | None = None,
+    baseline: Path | None = None,
 ) -> Result:
     """Run `job` into `directory`, going on where a former run of it ended; or to standard output if that is None.
 
@@ -81,12 +93,15 @@ def execute(
         restart: move a former run aside and begin anew.
         named: the user said which directory, so that a list in memory may be another one than before.
         watcher: what accompanies it.
+        baseline: directory of an earlier run, whose fill rates this run's are compared with.
 
     Raises:
         UsageError: nothing was fetched.
         RunError: the run could not go on; what was committed stays.
     """
     watcher = watcher or Watcher()
+    if baseline is not None:
+        watcher = watcher._replace(baseline=status.baseline(baseline))
     if directory is None:
         return Result(_stream(job, watcher))
     fsync = job.settings.output.fsync
@@ -97,7 +112,9 @@ def execute(
     with session:
         session.check(job.about, any_list=named and job.lists.is_in_memory and session.is_in_memory)
         if session.is_finished(job.lists):
-            return Result(session.finished(), session.store.counters.done)
+            summary = session.finished()
+            drops = fill.drops(watcher.baseline, summary.fill_rates)
+            return Result(msgspec.structs.replace(summary, drops=drops), session.store.counters.done)
         session.adopt(job.about.choice)
         return _run(job, watcher, lambda: session, known=session.known(), fsync=fsync)
 
@@ -167,7 +184,7 @@ def _stream(job: Job, watcher: Watcher) -> Summary:
             return last.enter_context(Store.temporary())
 
         pipeline = ends.enter_context(job.started(open_store))
-        account = _Account(job, pipeline, StreamWriter(sys.stdout.buffer), None)
+        account = _Account(job, pipeline, StreamWriter(sys.stdout.buffer), None, watcher.baseline)
         ends.callback(account.close)
         ends.callback(pipeline.close)
         ends.callback(watcher.progress.close)
@@ -191,7 +208,7 @@ def _run(job: Job, watcher: Watcher, open_session: Callable[[], Session], *, fsy
         pipeline = ends.enter_context(job.started(open_store, **loaded))
         ((session, writer),) = opened
         done_before = None if session.is_new else session.store.counters.done
-        account = _Account(job, pipeline, writer, session)
+        account = _Account(job, pipeline, writer, session, watcher.baseline)
         # Each end comes to pass, whatever the others raise; the lock goes last.
         ends.callback(account.close)
         ends.callback(pipeline.close)
@@ -215,7 +232,16 @@ def _consume(pipeline: Pipeline, account: _Account, watcher: Watcher) -> None:
 class _Account:
     """The books of a session: the writer, the counters and the summary."""
 
-    def __init__(self, job: Job, pipeline: Pipeline, writer: Writer | StreamWriter, session: Session | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        pipeline: Pipeline,
+        writer: Writer | StreamWriter,
+        session: Session | None,
+        baseline: Mapping[str, float],
+    ) -> None:
+        self._baseline = baseline
+        self._missing = fill.Missing()
         self._job = job
         self._pipeline = pipeline
         self._writer = writer
@@ -231,7 +257,7 @@ class _Account:
 
     def take(self, entries: list[Outcome | Attempt]) -> None:
         counters = self._pipeline.counters
-        self._writer.add(entries, self._pipeline.seconds)
+        self._writer.add(entries, self._pipeline.seconds, urgent=self._pipeline.awaits_links)
         for entry in entries:
             if isinstance(entry, Outcome):
                 counters.add(entry)
@@ -254,6 +280,7 @@ class _Account:
 
     def close(self) -> None:
         """Commit the rest, and write what tells of it."""
+        self._warn_of_missing()
         try:
             self._pipeline.note_hosts()
             self._writer.close(self._pipeline.seconds)
@@ -269,6 +296,7 @@ class _Account:
     def _look_ahead(self, moment: float) -> None:
         """See what is to come; and note what has been, so that it goes with the next commit."""
         pipeline = self._pipeline
+        self._warn_of_missing()
         pipeline.note_hosts()
         outlook = pipeline.outlook()
         known = pipeline.counters.pending if pipeline.is_listed else 0
@@ -277,6 +305,10 @@ class _Account:
         )
         now_ = time.monotonic()
         self._prospect_due = now_ + max(PROSPECT_EVERY, PROSPECT_SHARE * (now_ - moment))
+
+    def _warn_of_missing(self) -> None:
+        for said in self._missing.look(self._pipeline.counters.filling):
+            log.warning("%s", terminal.line(said))
 
     def _host_lists(self, store: Store) -> HostLists:
         return HostLists(
@@ -308,6 +340,7 @@ class _Account:
             busy={**pipeline.busy(), "write": self._writer.seconds / max(pipeline.session_seconds, 1e-9)},
             complete=not running and pipeline.is_listed and counters.pending == 0,
             prospect=self._prospect if running else None,
+            baseline=self._baseline,
             hosts=self._hosts,
             robots=self._job.settings.politeness.robots,
             output=None if session is None else str(session.directory),

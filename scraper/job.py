@@ -76,12 +76,14 @@ class Job(NamedTuple):
         overrides = dict(overrides)
         function = overrides.pop("parse.parser") if callable(overrides.get("parse.parser")) else None
         checked = settings_module.load(settings, overrides, _selectors)
-        if function is not None and (checked.fields is not None or checked.records is not None or checked.page):
+        described = (checked.fields is not None, checked.records is not None, checked.page, checked.sets)
+        if function is not None and any(described):
             raise SettingsError("a parser and fields exclude each other: leave one of them out")
         plan = Plan(
             engine=checked.parse.engine,
             builder=checked.parse.builder,
             main=checked.main,
+            sets=checked.sets,
             parser=function or _absolute(checked.parse.parser),
             memory=checked.parse.memory,
         )
@@ -129,7 +131,7 @@ class Job(NamedTuple):
 
 def _selectors(settings: Settings) -> list[problems.Problem]:
     """What the parse workers would find wrong once they start, which they do not where something else is wrong."""
-    return problems.find(settings.main, settings.parse.engine, settings.parse.builder)
+    return problems.find_all(settings.main, settings.sets, settings.parse.engine, settings.parse.builder)
 
 
 def located(error: BadPlan, settings: Settings) -> SettingsError:

@@ -56,6 +56,26 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class Link(Struct, frozen=True, array_like=True):
+    """A page that another one leads to.
+
+    Attributes:
+        href: the WHATWG serialisation without fragment.
+        host: its host name, without port.
+        type: name of the set that describes the page, None for the main one.
+        depth: links between it and a page of the list.
+        rule: what tells the rule that found it from others.
+        limit: pages that the rule may add to the run; None means any number.
+    """
+
+    href: str
+    host: str
+    type: str | None
+    depth: int
+    rule: str
+    limit: int | None = None
+
+
 class Target(Struct, frozen=True):
     """One page to fetch; or what has to be fetched for the pages' sake.
 
@@ -71,6 +91,8 @@ class Target(Struct, frozen=True):
         id: its place in the state of the run.
         crashes: how many parse workers its page has cost already.
         kind: `PAGE`, `ROBOTS` or `LIST`.
+        type: name of the set that describes it; None for the main one.
+        depth: links between it and a page of the list, which has 0.
     """
 
     url: str
@@ -84,6 +106,8 @@ class Target(Struct, frozen=True):
     id: int = 0
     crashes: int = 0
     kind: str = PAGE
+    type: str | None = None
+    depth: int = 0
 
 
 class Stamp(Struct, frozen=True):
@@ -134,6 +158,7 @@ class Page(Struct, frozen=True):
         attempts: fetches it took.
         id: as its target's.
         crashes: how many parse workers it has cost already.
+        type, depth: as its target's.
     """
 
     url: str
@@ -146,6 +171,8 @@ class Page(Struct, frozen=True):
     attempts: int = 1
     id: int = 0
     crashes: int = 0
+    type: str | None = None
+    depth: int = 0
 
 
 class Failure(Struct, frozen=True):
@@ -193,6 +220,9 @@ class Outcome(Struct, frozen=True):
         status: HTTP status, None where no answer came.
         size: body bytes.
         id: as its target's.
+        type: as its target's.
+        filled: records in which each field has a value, by field; None if the page was not parsed.
+        links: pages to be added to the run; None if nobody waits to know.
     """
 
     url: str
@@ -202,6 +232,9 @@ class Outcome(Struct, frozen=True):
     status: int | None = None
     size: int = 0
     id: int = 0
+    type: str | None = None
+    filled: dict[str, int] | None = None
+    links: list[Link] | None = None
 
 
 class Attempt(Struct, frozen=True):

@@ -284,6 +284,7 @@ class Runs:
         self.command = ["run", str(folder / "urls.yaml"), "-s", str(folder / "settings.yaml"), "--quiet", "-o"]
         (folder / "settings.yaml").write_text(SETTINGS)
         self.gives = dict(GIVES)
+        self.leads: dict[str, list[str]] = {}
         self.calls: list[str] = []
         self.write_list(LISTED)
 
@@ -295,8 +296,17 @@ class Runs:
         assert path != "/barred"
         self.calls.append(path)
         if path not in self.gives or (path == "/flaky" and self.calls.count(path) == 1):
-            return {"/missing": 200, "/gone1": 404}.get(path, 503), {}, "<li><b>fine</b><li>not so"
-        return 200, {}, f"<p>ü<ul>{f'<li><b>é {path}</b>' * self.gives[path]}"
+            return {"/missing": 200, "/gone1": 404}.get(path, 503), {}, f"<li><b>fine</b><li>not so{self.links(path)}"
+        return 200, {}, f"<p>ü<ul>{f'<li><b>é {path}</b>' * self.gives[path]}{self.links(path)}"
+
+    def links(self, path: str) -> str:
+        """What a page leads to."""
+        return "".join(f"<a href={HOST}{other}>" for other in self.leads.get(path, []))
+
+    @property
+    def asked(self) -> list[str]:
+        """The list, and what its pages lead to."""
+        return list(dict.fromkeys([*self._listed, *(other for found in self.leads.values() for other in found)]))
 
     def write_list(self, paths: list[str]) -> None:
         """The list: with an entry that is no URL, and one that names a page again."""
@@ -319,13 +329,14 @@ class Runs:
         try:
             assert main([*self.command, str(out)]) == 0
             records, failures = urls_in(out / RECORDS), urls_in(out / FAILURES)
-            assert records == {path: self.gives[path] for path in self._listed if self.gives.get(path)}
-            failed = [path for path in self._listed if path not in self.gives]
+            assert records == {path: self.gives[path] for path in self.asked if self.gives.get(path)}
+            failed = [path for path in self.asked if path not in self.gives]
             assert failures == dict.fromkeys([*failed, "nonsense"], 1)
             assert (out / RECORDS).read_bytes().startswith(committed)
             summary = json.loads((out / SUMMARY).read_bytes())
             assert (summary["complete"], summary["records"]) == (True, records.total())
-            urls, total = summary["urls"], len(self._listed) + 1
+            urls, total = summary["urls"], len(self.asked) + 1
+            assert summary["followed"] == len(self.asked) - len(self._listed)
             assert (urls["total"], urls["duplicate"], urls["pending"]) == (total, 1, 0)
             assert (urls["ok"], urls["failed"]) == (total - failures.total(), failures.total())
         except BaseException as error:
@@ -353,6 +364,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     """Runs in small groups, so that there are many; no clock has a part in them."""
     monkeypatch.setattr(writer, "GROUP_PAGES", 4)
     monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)
+    monkeypatch.setattr(writer, "LEADING_SECONDS", 3600.0)
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
     monkeypatch.setattr(os, "fsync", lambda file: None)  # what it is good for is known to `Disk`
     with responses.RequestsMock() as mock:
@@ -375,6 +387,21 @@ def test_longer_list(runs: Runs) -> None:
     runs.write_list([*LISTED, "/22", "/gone3", "/23", "/24", "/25"])
     runs.gives |= dict.fromkeys(("/22", "/23", "/24", "/25"), 1)
     runs.resume_all(runs.record(files))
+
+
+def test_followed_pages(runs: Runs, tmp_path: Path) -> None:
+    """Pages lead to others, in a group with those that they belong to: a page that gives no record leads on as well."""
+    (tmp_path / "settings.yaml").write_text(SETTINGS.replace("{records", "{follow: [{css: a, limit: 12}], records"))
+    runs.write_list(["/0", "/none", "/1", "/2", "/3"])
+    runs.leads = {
+        "/0": ["/4", "/5", "/gone1", "/0", "/3"],
+        "/none": ["/6", "/4"],
+        "/4": ["/missing", "/none"],
+        "/missing": ["/7", "/many", "/barred"],
+        "/7": ["/flaky", "/8"],
+        "/8": ["/9", "/8"],
+    }
+    runs.resume_all(runs.record({}))
 
 
 def test_retry(runs: Runs) -> None:

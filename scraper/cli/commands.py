@@ -14,7 +14,7 @@ import click
 import scraper
 from scraper import terminal
 from scraper.cli.options import choice, list_options, overrides, settings_options
-from scraper.cli.words import closing_words, log, say
+from scraper.cli.words import closing_words, less_filled, log, say
 from scraper.interrupts import Signals
 
 if TYPE_CHECKING:
@@ -54,10 +54,19 @@ def group() -> None:
 @list_options
 @settings_options
 @click.option("--restart", is_flag=True, help="Move a former run aside and begin anew.")
-@click.option("--strict", is_flag=True, help="Exit with 3 if a URL failed.")
+@click.option("--baseline", metavar="DIR", type=click.Path(path_type=Path), help="An earlier run to compare with.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if a URL failed, or a field is less filled than before.")
 @click.option("--quiet", is_flag=True, help="No progress, no closing words.")
 @click.option("--log-json", is_flag=True, help="Log lines as JSON.")
-def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, quiet: bool, **flags: Any) -> int:
+def run(
+    urls: tuple[str, ...],
+    output: str | None,
+    restart: bool,
+    baseline: Path | None,
+    strict: bool,
+    quiet: bool,
+    **flags: Any,
+) -> int:
     """Fetch and parse URLS into a directory of records.
 
     URLS are list files (YAML, .txt, .csv, .tsv, .jsonl, sitemap.xml, each also gzipped), - for standard input, http(s)
@@ -68,6 +77,7 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
     scraper run products.csv --column link --limit 100
     scraper run https://example.com/sitemap.xml --sample 50
     scraper run urls.yaml -o output/books --fetch-workers 40 --parse-workers 8
+    scraper run urls.yaml -o output/today --baseline output/yesterday --strict
     scraper run https://example.com/ -o - | jq .title
     """
     from scraper.execution import execute
@@ -78,7 +88,9 @@ def run(urls: tuple[str, ...], output: str | None, restart: bool, strict: bool, 
     job = Job.prepare(Arguments(urls), flags.pop("settings"), overrides(flags), chosen)
     directory = None if output == "-" else job.directory(output)
     return _carry_out(
-        lambda watcher: execute(job, directory, restart=restart, named=output is not None, watcher=watcher),
+        lambda watcher: execute(
+            job, directory, restart=restart, named=output is not None, watcher=watcher, baseline=baseline
+        ),
         quiet=quiet,
         strict=strict,
         robots=job.settings.politeness.robots,
@@ -126,11 +138,12 @@ def _carry_out(call: Callable[[Watcher], Result], *, quiet: bool, strict: bool, 
         summary = result.summary
         if result.was_complete:
             say(f"{summary.output} is complete: nothing to fetch. --restart begins anew.", quiet)
+            say("\n".join(less_filled(summary)), quiet or not summary.drops)
         else:
             say(closing_words(summary, result.done_before, robots), quiet)
     if signals.number:
         return 128 + signals.number
-    return 3 if strict and summary.urls.failed else 0
+    return 3 if strict and (summary.urls.failed or summary.drops) else 0
 
 
 @group.command(short_help="Where a run stands, be it going on, stopped or complete.")

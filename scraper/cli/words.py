@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def closing_words(summary: Summary, done_before: int | None, robots: bool) -> str:
     """What a run did."""
+    from scraper.watch.status import filled
+
     urls = summary.urls
     lines = [f"resumed: {_count(done_before, 'URL')} had been done before"] if done_before else []
     lines += [
@@ -28,6 +30,11 @@ def closing_words(summary: Summary, done_before: int | None, robots: bool) -> st
         lines.append("failures: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds))
     if urls.duplicate:
         lines.append(f"duplicates: {urls.duplicate:,} of the list's entries named a page listed before")
+    if summary.followed:
+        lines.append(f"followed: {_count(summary.followed, 'link')}")
+    if summary.fill_rates:
+        lines.append(filled(summary))
+    lines += less_filled(summary)
     if urls.pending or not summary.complete:
         lines.append(f"interrupted: {urls.pending:,} URLs are pending")
     if not robots:
@@ -35,6 +42,16 @@ def closing_words(summary: Summary, done_before: int | None, robots: bool) -> st
     if summary.output:
         lines.append(f"records: {Path(summary.output) / 'records.jsonl'}")
     return "\n".join(lines)
+
+
+def less_filled(summary: Summary) -> list[str]:
+    """A line for each field that has fewer values than in an earlier run."""
+    from scraper.watch.fill import percent
+
+    return [
+        f"less filled than before: {terminal.line(field)} fell from {percent(before)} to {percent(after)}"
+        for field, (before, after) in summary.drops.items()
+    ]
 
 
 def _count(number: int, noun: str) -> str:

@@ -208,6 +208,8 @@ class Fetcher:
             attempts=target.attempts + 1,
             id=target.id,
             crashes=target.crashes,
+            type=target.type,
+            depth=target.depth,
         )
 
     def _read(self, kind: str, raw: BaseHTTPResponse, exchange: Exchange) -> bytes:

@@ -100,7 +100,18 @@ def to_outcome(page: Page, verdict: Verdict) -> Outcome:
             final_url=page.final_url,
             failed_at=now(),
         )
-    return Outcome(page.url, verdict.records, verdict.lines, failure, page.status, len(page.body), page.id)
+    return Outcome(
+        page.url,
+        verdict.records,
+        verdict.lines,
+        failure,
+        page.status,
+        len(page.body),
+        page.id,
+        page.type,
+        verdict.filled,
+        verdict.links,
+    )
 
 
 def _weight(page: Page) -> int:

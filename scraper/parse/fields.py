@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from scraper import storable
 from scraper.parse import finders
 from scraper.parse.document import Document, NotJson
 from scraper.parse.engines import Engine
@@ -24,23 +25,42 @@ DEFAULTS: Final[dict[str, FieldSettings]] = {
 
 
 class MissingField(Exception):
-    """A required field found nothing; its message names the field."""
+    """A required field found nothing.
+
+    Attributes:
+        field: its name, or that of the outermost field around it.
+    """
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        """`path` is its name, behind those of the fields around it."""
+        super().__init__(f"the required field {'.'.join(path)!r} found nothing")
+        self.field = storable.text(path[0])
 
 
 class Field:
     """One field, compiled."""
 
-    def __init__(self, name: str, settings: FieldSettings, engine: Engine, *, in_json: bool = False) -> None:
+    def __init__(
+        self,
+        key: str,
+        settings: FieldSettings,
+        engine: Engine,
+        *,
+        within: tuple[str, ...] = (),
+        in_json: bool = False,
+    ) -> None:
         """Compile.
 
         Args:
-            name: dotted, if it stands within another.
+            key: its name.
             settings: what to find.
             engine: where elements come from.
+            within: names of the fields around it.
             in_json: its nodes are values as JSON has them.
         """
-        self.name = name
-        self.key = name.rpartition(".")[2]
+        self.key = key
+        self.told = storable.text(key)
+        self._path = (*within, key)
         self.required = settings.required
         self._default = settings.default
         reader = Reader(settings, engine)
@@ -49,11 +69,13 @@ class Field:
         self._first = self.finder.first
         self._every = self.finder.every
         self._read = reader.read
+        self.missed = 0  # values that were not there, since the page was begun
         self._inner: list[Field] = []
         if settings.fields is not None:
             in_json = _gives_json(settings, in_json=in_json)
             self._inner = [
-                Field(f"{name}.{key}", inner, engine, in_json=in_json) for key, inner in settings.fields.items()
+                Field(name, inner, engine, within=self._path, in_json=in_json)
+                for name, inner in settings.fields.items()
             ]
             self._read = self._record
         self._has = reader.has
@@ -71,10 +93,12 @@ class Field:
             MissingField: it is required and there is none.
         """
         value = self._value(node, document)
-        if value is None or value == []:
-            value = self._default if self._default is not None else value
-        if self.required and value in (None, [], ""):
-            raise MissingField(f"the required field {self.name!r} found nothing")
+        if not value and (value is None or value == [] or value == ""):
+            self.missed += 1
+            if self._default is not None and value != "":
+                value = self._default
+            if self.required and value in (None, [], ""):
+                raise MissingField(self._path)
         return value
 
     def _one(self, node: Any, document: Document) -> Any:
@@ -115,6 +139,7 @@ class Spec:
         self._engine = engine
         self._page = _compiled(settings.page, engine)
         self._fields = _compiled(fields, engine, in_json=in_json)
+        self._all = [*self._page, *self._fields]
         self._records = (
             None if settings.records is None else finders.of_container(settings.records, engine, in_json=False)
         )
@@ -123,24 +148,17 @@ class Spec:
             in_json or (settings.records is None and all(map(_only_json, fields.values())))
         )
 
-    def extract(self, text: str, url: str, fetched_at: str | None = None) -> list[dict[str, Any]]:
+    def extract(self, document: Document) -> list[dict[str, Any]]:
         """All of a page's records.
-
-        Args:
-            text: the page.
-            url: where it came from; links are resolved against it and the page's ``<base>``.
-            fetched_at: RFC 3339; what ``yesterday`` is seen from. None means now.
 
         Raises:
             MissingField: a required field found nothing in one of them.
             NotJson: there is nothing but JSON to be found, and the page is none.
         """
-        return self.extract_from(Document(self._engine, text, url, fetched_at))
-
-    def extract_from(self, document: Document) -> list[dict[str, Any]]:
-        """As `extract`."""
         if self._only_json and document.data is None:
             raise NotJson("the response is not JSON, and all fields are json")
+        for field in self._all:
+            field.missed = 0
         root = None if self._only_json else document.root
         nodes = [root] if self._records is None else self._records.every(root, document)
         if not nodes:
@@ -148,6 +166,13 @@ class Spec:
         shared = {field.key: field.extract(root, document) for field in self._page}
         found = [{field.key: field.extract(node, document) for field in self._fields} for node in nodes]
         return [{**shared, **record} for record in found] if shared else found
+
+    def filled(self, records: int) -> dict[str, int]:
+        """In how many of the records that the last page gave each field has a value, a default not counted."""
+        filled = {field.told: 0 if field.missed else records for field in self._page}
+        for field in self._fields:
+            filled[field.told] = records - field.missed if records else 0
+        return filled
 
 
 def _compiled(fields: Mapping[str, FieldSettings], engine: Engine, *, in_json: bool = False) -> list[Field]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from scraper.parse import article, engines
 from scraper.parse.engines import Engine, SelectorError
-from scraper.settings import Container, FieldSettings, SetSettings
+from scraper.settings import Container, FieldSettings, FollowSettings, SetSettings
 
 #: What the forms that are checked by an engine are called.
 _LANGUAGES: Final = {"css": "CSS selector", "table": "CSS selector", "xpath": "XPath expression"}
@@ -39,24 +39,37 @@ class Selector(NamedTuple):
     text: str
 
 
-def find(settings: SetSettings, engine: str, builder: str, loaded: Engine | None = None) -> list[Problem]:
-    """Every selector that does not compile; and what is not installed.
+def find_all(
+    main: SetSettings, sets: Mapping[str, SetSettings], engine: str, builder: str, loaded: Engine | None = None
+) -> list[Problem]:
+    """What is wrong in the main set, and in those that have names.
 
     Args:
-        settings: the record description.
+        main, sets: the record descriptions.
         engine, builder: as in ``parse`` in the settings.
         loaded: the engine, if it is at hand.
     """
+    loaded = engines.load(engine, builder) if loaded is None else loaded
+    found = find(main, engine, builder, loaded)
+    for name, each in sets.items():
+        found += find(each, engine, builder, loaded, f"sets.{name}.")
+    return found
+
+
+def find(
+    settings: SetSettings, engine: str, builder: str, loaded: Engine | None = None, prefix: str = ""
+) -> list[Problem]:
+    """Every selector of a set that does not compile; and what is not installed. `prefix` stands before the paths."""
     loaded = engines.load(engine, builder) if loaded is None else loaded
     found = []
     for selector in selectors(settings):
         said = _refused(loaded, selector)
         if said is not None:
-            name = selector.path.removesuffix(f".{selector.form}")
-            message = f"{name}: invalid {_LANGUAGES[selector.form]} {selector.text!r}: {said}"
-            found.append(Problem(selector.path, message + _elsewhere(selector, engine, builder)))
+            path = prefix + selector.path
+            what = f"{path.removesuffix(f'.{selector.form}')}: invalid {_LANGUAGES[selector.form]} {selector.text!r}"
+            found.append(Problem(path, f"{what}: {said}{_elsewhere(selector, engine, builder)}"))
     if not article.is_installed():
-        found += [Problem(path, article.ADVICE) for path, field in all_fields(settings) if field.article]
+        found += [Problem(prefix + path, article.ADVICE) for path, field in all_fields(settings) if field.article]
     return found
 
 
@@ -74,6 +87,8 @@ def selectors(settings: SetSettings) -> Iterator[Selector]:
         if field.each is not None:
             yield from _of(f"{path}.each", field.each)
         yield from _of(path, field)
+    for index, rule in enumerate(settings.follow):
+        yield from _of(f"follow.{index}", rule)
 
 
 def _below(path: str, fields: Mapping[str, FieldSettings]) -> Iterator[tuple[str, FieldSettings]]:
@@ -82,7 +97,7 @@ def _below(path: str, fields: Mapping[str, FieldSettings]) -> Iterator[tuple[str
         yield from _below(f"{path}.{name}.fields", field.fields or {})
 
 
-def _of(path: str, holder: Container | FieldSettings) -> Iterator[Selector]:
+def _of(path: str, holder: Container | FieldSettings | FollowSettings) -> Iterator[Selector]:
     for form in ("css", "xpath", "table"):
         for text in getattr(holder, form, ()):
             yield Selector(f"{path}.{form}", form, text)

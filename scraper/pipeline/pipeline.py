@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
+from msgspec.structs import replace
+
 from scraper.channel import Channel
 from scraper.counters import Counters
 from scraper.errors import RunError, ScraperError, UsageError
@@ -59,6 +61,7 @@ class Pipeline:
         self.counters = Counters()
         self._settings = settings
         self._store: Store | None = None
+        self._follows = bool(plan.main.follow) or any(each.follow for each in plan.sets.values())
         workers = settings.parse.workers
         self._pages: Channel[Page] = Channel(max(2 * BATCH_PAGES * workers, 2 * BATCH_PAGES))
         self._outcomes: Channel[list[Outcome | Attempt]] = Channel(64)
@@ -126,12 +129,31 @@ class Pipeline:
             RunError, UsageError: the run could not go on; what was yielded before stands.
         """
         while not self._outcomes.ended:
-            yield self._outcomes.take(TICK) or []
+            entries = self._outcomes.take(TICK) or []
+            yield entries
+            if self._follows:
+                self._follow(entries)
             self._mind_grace()
         if isinstance(self._error, UsageError):  # bad input, but found too late to say that nothing was fetched
             raise RunError(str(self._error)) from self._error
         if self._error is not None:
             raise self._error
+
+    def _follow(self, entries: list[Outcome | Attempt]) -> None:
+        """What the consumer has kept by now leads on; where it keeps nothing, all that it has seen."""
+        if self._store is None:
+            return
+        if not self._store.is_durable:
+            self._store.follow([entry for entry in entries if isinstance(entry, Outcome)])
+        followed = self._store.take_followed()
+        if followed is not None:
+            self._supply.follow(followed.hosts)
+            self._schedule.settle(followed.pages)
+
+    @property
+    def awaits_links(self) -> bool:
+        """Nothing can be done before what came is kept, since only that leads on."""
+        return self._follows and self._schedule.is_starved
 
     def interrupt(self) -> None:
         """Ask for nothing more and let what is in flight finish, for up to `GRACE` seconds."""
@@ -238,7 +260,7 @@ class Pipeline:
         result = self._fetcher.fetch(target)
         seconds = slot.stop()
         if isinstance(result, Page) and target.kind == PAGE:
-            self._schedule.done(target, result, seconds)
+            self._schedule.done(target, result, seconds, leads_on=self._follows)
             if not self._pages.put(result):
                 self._fetcher.budget.release(len(result.body))
             return
@@ -291,6 +313,8 @@ class Pipeline:
         return self._closed or self._error is not None or (self._stop_by or float("inf")) <= time.monotonic()
 
     def _deliver(self, outcomes: list[Outcome]) -> None:
+        if self._follows:  # a page that crashed leads nowhere, and that has to be known
+            outcomes = [each if each.links is not None else replace(each, links=[]) for each in outcomes]
         self._put(outcomes)
         self._fetcher.budget.release(sum(outcome.size for outcome in outcomes))
 

@@ -276,6 +276,13 @@ class Supply:
                 self.recall(self._schedule.unknown(draws))
                 self._schedule.fill(draws)
 
+    def follow(self, hosts: list[tuple[int, int]]) -> None:
+        """Pages led to these URLs, which are in the store now; for the consumer's thread."""
+        if self._store is not None:
+            self._expect(self._store, hosts)
+            counters = self._store.counters
+            self._counters.total, self._counters.followed = counters.total, counters.followed
+
     def recall(self, origins: Collection[str]) -> None:
         """Let the schedule know what the store has of their robots.txt."""
         if origins and self._store is not None:

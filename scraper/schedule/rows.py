@@ -34,6 +34,12 @@ ENTER: Final = """INSERT INTO urls (id, pass, key, url, host, href, extras)
     FROM json_each(?4) WHERE true
     ON CONFLICT (key) DO UPDATE SET pass=excluded.pass WHERE pass NOT IN ({passes})"""
 
+#: ?1 first number, ?2 keys, ?3 array as for `ENTER`: pages that others lead to, where nothing has named them yet.
+FOLLOW: Final = """INSERT INTO urls (id, pass, key, url, host, href, extras)
+    SELECT ?1 + key, 0, substr(?2, 16 * key + 1, 16), json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+        json_extract(value, '$[2]'), json_extract(value, '$[3]')
+    FROM json_each(?3) WHERE true ON CONFLICT (key) DO NOTHING"""
+
 #: How many rows from a number on each host has. Not by the index, of which all would have to be read.
 ENTERED: Final = """SELECT json_group_array(json_array(host, number)) FROM
     (SELECT host, count(*) AS number FROM urls NOT INDEXED WHERE id >= ? GROUP BY host)"""
@@ -97,6 +103,8 @@ class Extras(Struct, frozen=True, omit_defaults=True):
     invalid: str | None = None
     error: str | None = None
     status: int | None = None
+    type: str | None = None
+    depth: int = 0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -104,7 +112,8 @@ _decode_extras = msgspec.json.Decoder(Extras).decode
 _NONE: Final = Extras()
 
 
-def _key(text: str) -> bytes:
+def key(text: str) -> bytes:
+    """What tells a URL from all others."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -119,14 +128,14 @@ def entered(entries: list[Target | Failure], hosts: Mapping[str, int]) -> tuple[
     values: list[tuple[str, int, str | None, str | None]] = []
     for listed in entries:
         if isinstance(listed, Failure):
-            keys.append(_key(f"invalid {listed.url}"))
+            keys.append(key(f"invalid {listed.url}"))
             error = None if listed.error == "invalid_url" else listed.error
             extras = Extras(invalid=storable.text(listed.message), error=error, status=listed.status)
             values.append((storable.text(listed.url), NOWHERE, None, _encode(extras).decode()))
             continue
-        keys.append(_key(listed.href))
-        plain = listed.headers is None and listed.input is None and listed.authorization is None
-        packed = None if plain else _encode(Extras(listed.headers, listed.input, listed.authorization)).decode()
+        keys.append(key(listed.href))
+        extras = Extras(listed.headers, listed.input, listed.authorization, type=listed.type, depth=listed.depth)
+        packed = None if extras == _NONE else _encode(extras).decode()
         href = None if listed.href == listed.url else listed.href
         values.append((storable.text(listed.url), hosts[listed.host], href, packed))
     return b"".join(keys), _encode(values).decode()
@@ -180,7 +189,17 @@ def entry(row: Sequence[Any], host: str, crash: Sequence[Any] | None) -> Target 
         if crashes >= MOST_CRASHES:
             return Failure(url, error, message, status, attempts + 1, final_url)
     return Target(
-        url, href or url, host, extras.headers, extras.input, extras.authorization, attempts, id=id_, crashes=crashes
+        url,
+        href or url,
+        host,
+        extras.headers,
+        extras.input,
+        extras.authorization,
+        attempts,
+        id=id_,
+        crashes=crashes,
+        type=extras.type,
+        depth=extras.depth,
     )
 
 

@@ -73,6 +73,7 @@ class Schedule(Gate):
         self._idle = 0
         self._ahead = float("inf")
         self._told = False  # that it is hungry
+        self._unsettled = 0  # pages that may still lead to others
 
     # For the feeder
 
@@ -189,18 +190,33 @@ class Schedule(Gate):
         with self._lock:
             self._observe(target, result, seconds)
 
-    def done(self, target: Target, result: Page | None = None, seconds: float = 0.0) -> None:
+    def done(self, target: Target, result: Page | None = None, seconds: float = 0.0, *, leads_on: bool = False) -> None:
         """A target that `take` gave has been fetched, for better or worse.
 
         Args:
             target: it.
             result: as for `observe`, if that was not called.
             seconds: as for `observe`.
+            leads_on: it may lead to other pages, as `settle` is to tell: until then this is not the end.
         """
         with self._lock:
+            self._unsettled += leads_on
             if result is not None:
                 self._observe(target, result, seconds)
             self._finish_one(target)
+
+    def settle(self, pages: int) -> None:
+        """What so many pages lead to is expected by now."""
+        with self._lock:
+            self._unsettled -= pages
+            if self._is_over():
+                self._ready.notify_all()
+                self._work.notify()
+
+    @property
+    def is_starved(self) -> bool:
+        """There is nothing to do but to wait for what pages lead to."""
+        return self._unsettled > 0 and self._politeness.waiting == 0 and self._politeness.in_flight == 0
 
     def replace(self, target: Target, hop: Target) -> None:
         """`target` redirects to another host: `hop` waits for its turn there."""
@@ -279,7 +295,8 @@ class Schedule(Gate):
 
     def _is_over(self) -> bool:
         politeness = self._politeness
-        return self._loaded and politeness.waiting == 0 and politeness.in_flight == 0 and self._undelivered == 0
+        at_rest = politeness.waiting == 0 and politeness.in_flight == 0
+        return self._loaded and at_rest and self._undelivered == 0 and self._unsettled == 0
 
     def _wait(self, now: float) -> None:
         """Wait for a change; one thread at a time also minds the clock for all."""

@@ -21,7 +21,7 @@ from scraper.errors import UsageError
 from scraper.records import Failure, Outcome, Stamp, Target
 from scraper.schedule import database, rows
 from scraper.schedule.exchange import Draw, Want
-from scraper.schedule.hostbook import HostBook
+from scraper.schedule.linkbook import LinkBook
 
 #: Rows read at once where all are read, so that others get their turn between.
 CHUNK: Final = 1000
@@ -45,13 +45,12 @@ class Reading(Struct, frozen=True):
     duplicate: int
 
 
-class Store(HostBook):
+class Store(LinkBook):
     """The state of a run's URLs; for many threads, one at a time. A context manager."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         """Use `create`, `open` or `temporary`."""
         super().__init__(connection, path)
-        self._last = 0
         self._notes, self._robots = [], []
         self._passes: list[int] = []  # whose rows were named by the lists as they are now
         self._duplicate_before = 0  # when the list being read was begun
@@ -217,10 +216,12 @@ class Store(HostBook):
                     run(rows.ATTEMPTED, parameters)
                 self.put("lengths", _encode(lengths))
                 self._write_notes()
+                followed = self._enter_links(outcomes, counters)
                 for outcome in outcomes:
                     counters.add(outcome)
                 counters.seconds = seconds
             self._forget_notes()
+            self._note_followed(followed)
 
     def crashed(self, id_: int, number: int, failure: Failure) -> None:
         """A page has cost `number` parse workers so far; `failure` is how it ends if it may cost no more.

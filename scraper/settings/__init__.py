@@ -8,7 +8,7 @@ cores     what this machine, or container, allows
 """
 
 from scraper.settings.cores import usable_cores
-from scraper.settings.fields import FORMS, Container, FieldSettings, SetSettings
+from scraper.settings.fields import FORMS, Container, FieldSettings, FollowSettings, SetSettings
 from scraper.settings.load import load, parse_assignment
 from scraper.settings.model import (
     SECRET,
@@ -28,6 +28,7 @@ __all__ = [
     "Container",
     "FetchSettings",
     "FieldSettings",
+    "FollowSettings",
     "HostSettings",
     "OutputSettings",
     "ParseSettings",

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from scraper.settings import values
-from scraper.settings.check_fields import FieldsCheck
-from scraper.settings.fields import Container, FieldSettings
+from scraper.settings.check_sets import SetsCheck
 from scraper.settings.model import (
     MIB,
     SECRET,
@@ -68,7 +67,7 @@ OUTPUT: Final[dict[str, Reader]] = {
     "fsync": values.flag,
 }
 _TABLES: Final = {"fetch": FETCH, "politeness": POLITENESS, "parse": PARSE, "output": OUTPUT}
-_KEYS: Final = ("fetch", "hosts", "politeness", "parse", "records", "page", "fields", "output")
+_KEYS: Final = ("fetch", "hosts", "politeness", "parse", "records", "page", "fields", "follow", "sets", "output")
 
 
 def check(raw: Mapping[Any, Any], places: dict[str, str]) -> tuple[Settings, list[tuple[str, str]]]:
@@ -88,20 +87,23 @@ class _Check:
         for key in raw:
             if key not in _KEYS:
                 self._unknown("", key, _KEYS)
-        records, page, fields = self._records(raw)
+        main, sets = SetsCheck(self).of(raw)
         settings = Settings(
             fetch=self._section(FetchSettings, "fetch", raw),
             hosts=self._hosts(raw.get("hosts")),
             politeness=self._section(PolitenessSettings, "politeness", raw),
             parse=self._section(ParseSettings, "parse", raw),
-            records=records,
-            page=page,
-            fields=fields,
+            records=main.records,
+            page=main.page,
+            fields=main.fields,
+            follow=main.follow,
+            sets=sets,
             output=self._section(OutputSettings, "output", raw),
             places=self.places,  # type: ignore[arg-type]  # `load` gives Places
         )
-        if settings.parse.parser is not None and settings.fields is not None:
-            self.add("parse.parser", "parse.parser and fields exclude each other; keep one of them")
+        for name in ("fields", "sets"):
+            if settings.parse.parser is not None and getattr(settings, name):
+                self.add("parse.parser", f"parse.parser and {name} exclude each other; keep one of them")
         if settings.fetch.proxy is not None and settings.fetch.allow_private is not True:
             self.add(
                 "fetch.proxy",
@@ -175,19 +177,6 @@ class _Check:
                 self.places.setdefault(f"hosts.{host}{place.removeprefix(path)}", self.places[place])
             found[host] = HostSettings(**self.keys(path, value, HOST))
         return found
-
-    def _records(
-        self, raw: Mapping[Any, Any]
-    ) -> tuple[Container | None, dict[str, FieldSettings], dict[str, FieldSettings] | None]:
-        checks = FieldsCheck(self)
-        records = checks.container("records", raw.get("records"))
-        page = checks.fields("page", raw.get("page"))
-        if raw.get("fields") is None:
-            return records, page, None
-        fields = checks.fields("fields", raw["fields"], json=bool(records and records.json))
-        for name in page.keys() & fields.keys():
-            self.add(f"page.{name}", f"page and fields both have a field {name!r}; rename one of them")
-        return records, page, fields
 
     def _unknown(self, section: str, key: object, known: tuple[str, ...]) -> None:
         path = f"{section}.{key}" if section else str(key)

@@ -78,6 +78,29 @@ class FieldSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         return next((form for form in FORMS if getattr(self, form)), None)
 
 
+class FollowSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Links that add pages to the run.
+
+    Attributes:
+        css, xpath: what the links are; all matches of the first selector that has any.
+        json: paths to URLs in a JSON response.
+        attr: the attribute that holds the URL.
+        fields: name of the set that describes those pages; None means the set of the page they are on.
+        limit: pages that this rule may add to the run; None means any number.
+        depth: links that may lead from a page of the list to those pages; None means any number.
+        hosts: other hosts that links may lead to: names, ``*.example.com`` for all below one, ``*`` for all.
+    """
+
+    css: _Texts = ()
+    xpath: _Texts = ()
+    json: _Texts = ()
+    attr: str = "href"
+    fields: str | None = None
+    limit: int | None = None
+    depth: int | None = None
+    hosts: _Texts = ()
+
+
 class SetSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A whole description of a page's records.
 
@@ -85,16 +108,24 @@ class SetSettings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True,
         records: one record for each of its matches; None makes one record a page.
         page: fields whose values are the same for all records of a page.
         fields: fields of a record; None means the default fields.
+        follow: links that add pages to the run.
     """
 
     records: Container | None = None
     page: dict[str, FieldSettings] = field(default_factory=dict)
     fields: dict[str, FieldSettings] | None = None
+    follow: tuple[FollowSettings, ...] = ()
+
+    @property
+    def gives_records(self) -> bool:
+        """Whether its pages give records: those that only lead to others do not."""
+        says_nothing = self.fields is None and self.records is None and not self.page
+        return not (says_nothing and any(rule.fields is not None for rule in self.follow))
 
     @property
     def reads_json(self) -> bool:
         """Whether some of it is to be found in JSON responses."""
-        inside = bool(self.records and self.records.json)
+        inside = bool(self.records and self.records.json) or any(rule.json for rule in self.follow)
         return inside or any(map(_reads_json, [*self.page.values(), *(self.fields or {}).values()]))
 
 

@@ -142,6 +142,9 @@ def _path(key: str, value: object) -> list[str]:
         return [section, host, "headers", name] if headers else [section, *rest.rsplit(".", 1)]
     if section in ("fields", "page"):
         return [section, *_field_path(rest, value)]
+    if section == "sets":
+        name, _, inner = rest.partition(".")
+        return [section, name, *(_path(inner, value) if inner else ())]
     return [section, *rest.split(".", 1)]
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from scraper.settings.cores import usable_cores
-from scraper.settings.fields import Container, FieldSettings, SetSettings
+from scraper.settings.fields import Container, FieldSettings, FollowSettings, SetSettings
 
 MIB: Final = 1024**2
 GIB: Final = 1024**3
@@ -112,8 +112,8 @@ class OutputSettings(Section, kw_only=True, frozen=True, forbid_unknown_fields=T
 class Settings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Everything a run is told. Made by `load`; with no arguments, the defaults.
 
-    `records`, `page` and `fields` describe the records, see `SetSettings`. `places` tells where each key was written;
-    equality ignores it.
+    `records`, `page`, `fields` and `follow` describe what is taken from the pages of the list, see `SetSettings`, and
+    `sets`, by name, what from pages that links lead to. `places` tells where each key was written; equality ignores it.
     """
 
     fetch: FetchSettings = field(default_factory=FetchSettings)
@@ -123,18 +123,20 @@ class Settings(Section, kw_only=True, frozen=True, forbid_unknown_fields=True):
     records: Container | None = None
     page: dict[str, FieldSettings] = {}
     fields: dict[str, FieldSettings] | None = None
+    follow: tuple[FollowSettings, ...] = ()
+    sets: dict[str, SetSettings] = {}
     output: OutputSettings = field(default_factory=OutputSettings)
     places: Places = field(default_factory=Places)
 
     @property
     def main(self) -> SetSettings:
         """What is taken from the pages of the list."""
-        return SetSettings(records=self.records, page=self.page, fields=self.fields)
+        return SetSettings(records=self.records, page=self.page, fields=self.fields, follow=self.follow)
 
     @property
     def reads_json(self) -> bool:
         """Whether some fields are to be found in JSON responses."""
-        return self.main.reads_json
+        return any(each.reads_json for each in (self.main, *self.sets.values()))
 
     def where(self, path: str) -> str:
         """Where the key at a dotted path, such as ``fields.title.css``, was written.
@@ -158,7 +160,7 @@ def place_of(places: dict[str, str], path: str) -> str:
 
 
 def fingerprint(settings: Settings, parser: Callable[..., object] | None = None) -> str:
-    """SHA-256, in hex, of what shapes records: `records`, `page`, `fields`, `parser`, `engine` and `builder`.
+    """SHA-256, in hex, of what shapes records: the description of their sets, `parser`, `engine` and `builder`.
 
     A `parser` that is a function counts by its module and name. A run's records all have one fingerprint; keys left at
     their defaults do not count, nor does their order.
@@ -170,8 +172,9 @@ def fingerprint(settings: Settings, parser: Callable[..., object] | None = None)
         "engine": settings.parse.engine,
         "builder": settings.parse.builder,
     }
-    if settings.page:  # left out where there is none, so that runs from before there was any can go on
-        shape["page"] = settings.page
+    for name in ("page", "follow", "sets"):  # left out where there is none: runs from before there was any can go on
+        if getattr(settings, name):
+            shape[name] = getattr(settings, name)
     return hashlib.sha256(msgspec.json.encode(shape, order="sorted")).hexdigest()
 
 

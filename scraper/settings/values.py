@@ -192,6 +192,23 @@ def host(value: str) -> str:
         raise ValueError(f"holds {show(value)}, which is not a host name (no scheme, port or path)") from None
 
 
+def anything(value: Any) -> Any:
+    """What is read elsewhere."""
+    return value
+
+
+def host_patterns(value: Any) -> tuple[str, ...]:
+    """Host names; ``*.`` before one stands for all names below it, and ``*`` alone for all hosts."""
+    return tuple(_pattern(item) for item in texts(value))
+
+
+def _pattern(item: str) -> str:
+    if item == "*":
+        return item
+    name = item.removeprefix("*.")
+    return item[: len(item) - len(name)] + host(name)
+
+
 def allow_private(value: Any) -> bool | tuple[str, ...]:
     """True, false, or a list of host names, addresses and networks."""
     if isinstance(value, bool):

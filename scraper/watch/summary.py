@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from scraper import urls
 from scraper.counters import Counters
+from scraper.watch import fill
 from scraper.watch.prospect import Prospect
 
 #: From this share of its time on a stage counts as busy enough to hold the run back.
@@ -86,6 +87,9 @@ class Summary(Struct, frozen=True, kw_only=True):
             None if that cannot be told.
         last_host: the host that will be last, where its turns are what takes longest.
         hosts: the busiest, slowest and most refusing ones.
+        followed: URLs among them that no list named, but a page.
+        fill_rates: share of the records in which each field has a value, 0 to 1; behind the name of its set, if any.
+        drops: fields whose rate fell by more than 10 points against an earlier run: that rate, and this run's.
         robots: robots.txt was asked for, and obeyed.
         output: the run's directory, None if it kept none.
         sources: what the URLs came from.
@@ -107,6 +111,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     eta_seconds: float | None = None
     last_host: str | None = None
     hosts: HostLists = HostLists()
+    followed: int = 0
+    fill_rates: dict[str, float] = {}
+    drops: dict[str, tuple[float, float]] = {}
     robots: bool = True
     output: str | None = None
     sources: list[str] = []
@@ -135,6 +142,7 @@ def summarise(
     complete: bool,
     sources: Iterable[str] = (),
     prospect: Prospect | None = None,
+    baseline: Mapping[str, float] | None = None,
     **about: Any,
 ) -> Summary:
     """Put the numbers of a run together.
@@ -145,8 +153,10 @@ def summarise(
         complete: the list was read to its end and every URL has an outcome.
         sources: what the URLs came from, as it was given.
         prospect: what is to come; None if it does not go on.
+        baseline: fill rates of an earlier run.
         about: further attributes of `Summary`.
     """
+    fill_rates = fill.rates(counters.filling)
     busy = {stage: round(min(share, 1.0), 3) for stage, share in busy.items()}
     return Summary(
         urls=count(counters),
@@ -162,6 +172,9 @@ def summarise(
         running=prospect is not None,
         eta_seconds=None if prospect is None or prospect.seconds is None else round(prospect.seconds, 1),
         last_host=(prospect.host or None) if prospect is not None else None,
+        followed=counters.followed,
+        fill_rates=fill_rates,
+        drops=fill.drops(baseline or {}, fill_rates),
         sources=list(map(_without_userinfo, sources)),
         **about,
     )

@@ -23,6 +23,9 @@ GROUP_PAGES: Final = 1000
 GROUP_BYTES: Final = 16 << 20
 GROUP_SECONDS: Final = 1.0
 
+#: The same where a page of the group leads to others: those can be asked for only when it is committed.
+LEADING_SECONDS: Final = 0.1
+
 RECORDS: Final = "records.jsonl"
 
 
@@ -62,6 +65,7 @@ class Writer:
         self._attempts: dict[int, int] = {}
         self._bytes = 0
         self._since = 0.0
+        self._leads_on = False  # a page of the group leads to others, which somebody may wait for
         self._broken = False
         self._closed = False
         self._fsync = fsync
@@ -74,12 +78,13 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, entries: list[Outcome | Attempt], seconds: float = 0.0) -> None:
+    def add(self, entries: list[Outcome | Attempt], seconds: float = 0.0, *, urgent: bool = False) -> None:
         """Take outcomes, and attempts that were none, into the group, and commit it when it is due.
 
         Args:
             entries: what came.
             seconds: for how long the run goes on, in all its sessions.
+            urgent: nothing else can be done before.
 
         Raises:
             RunError: writing failed.
@@ -93,7 +98,11 @@ class Writer:
                 else:
                     self._group.append(entry)
                     self._bytes += len(entry.lines)
-            self._commit_if_due(seconds)
+                    self._leads_on = self._leads_on or bool(entry.links)
+            if urgent:
+                self._commit(seconds)
+            else:
+                self._commit_if_due(seconds)
 
     def close(self, seconds: float = 0.0) -> None:
         """Commit what is left and close the files.
@@ -112,12 +121,14 @@ class Writer:
 
     def _commit_if_due(self, seconds: float) -> None:
         full = len(self._group) >= GROUP_PAGES or self._bytes >= GROUP_BYTES
-        due = full or time.monotonic() - self._since >= GROUP_SECONDS
+        patience = LEADING_SECONDS if self._leads_on else GROUP_SECONDS
+        due = full or time.monotonic() - self._since >= patience
         if due and (self._group or self._attempts):
             self._commit(seconds)
 
     def _commit(self, seconds: float) -> None:
         group, attempts, self._group, self._attempts, self._bytes = self._group, self._attempts, [], {}, 0
+        self._leads_on = False
         if self._broken or not (group or attempts):
             return
         began = time.monotonic()
@@ -156,7 +167,7 @@ class StreamWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, entries: list[Outcome | Attempt], _seconds: float = 0.0) -> None:
+    def add(self, entries: list[Outcome | Attempt], _seconds: float = 0.0, **_: bool) -> None:
         """Write the records out.
 
         Raises:

@@ -11,6 +11,7 @@ import pytest
 from scraper.demo.website import build_site
 from scraper.parse import engines
 from scraper.parse.decode import decode
+from scraper.parse.document import Document
 from scraper.parse.engines import Engine, SelectorError
 from scraper.parse.engines.soup import make_soup
 from scraper.parse.fields import Spec
@@ -114,7 +115,7 @@ DIFFERENCES = {
 
 def extract(engine: Engine, text: str, fields: dict[str, FieldSettings] | None, records: str | None = None) -> Any:
     container = Container(css=(records,)) if records else None
-    return Spec(SetSettings(records=container, fields=fields), engine).extract(text, URL)
+    return Spec(SetSettings(records=container, fields=fields), engine).extract(Document(engine, text, URL))
 
 
 def body_text(engine: Engine, text: str) -> str | None:

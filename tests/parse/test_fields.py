@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scraper.parse import engines, problems
+from scraper.parse.document import Document
 from scraper.parse.engines import Engine
 from scraper.parse.fields import DEFAULTS, MissingField, Spec
 from scraper.settings import Container, FieldSettings, SetSettings
@@ -36,7 +37,7 @@ def container(selector: str | None) -> Container | None:
 def values(engine: Engine, text: str = PAGE, url: str = URL, records: str | None = None, **settings: Any) -> list[Any]:
     """One field's value in each record."""
     spec = Spec(SetSettings(records=container(records), fields={"field": FieldSettings(**settings)}), engine)
-    return [record["field"] for record in spec.extract(text, url)]
+    return [record["field"] for record in spec.extract(Document(engine, text, url))]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_base(engine: Engine, head: str, expected: str) -> None:
 
 def test_default_record(engine: Engine) -> None:
     """Without fields: title, description, language, canonical, h1, text and links."""
-    (record,) = Spec(SetSettings(), engine).extract(PAGE, URL)
+    (record,) = Spec(SetSettings(), engine).extract(Document(engine, PAGE, URL))
     assert list(record) == list(DEFAULTS)
     assert record == {
         "title": "A shop",
@@ -171,7 +172,7 @@ def test_default_record(engine: Engine) -> None:
 
 def test_default_record_of_an_empty_page(engine: Engine) -> None:
     """Nothing is there, and nothing fails."""
-    (record,) = Spec(SetSettings(), engine).extract("", URL)
+    (record,) = Spec(SetSettings(), engine).extract(Document(engine, "", URL))
     assert record == dict.fromkeys(DEFAULTS) | {"text": "", "links": []}
 
 

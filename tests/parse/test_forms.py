@@ -8,7 +8,7 @@ import pytest
 
 from scraper import settings
 from scraper.parse import engines, problems
-from scraper.parse.document import NotJson
+from scraper.parse.document import Document, NotJson
 from scraper.parse.engines import Engine
 from scraper.parse.fields import MissingField, Spec
 
@@ -55,7 +55,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 def records(engine: Engine, text: str = PAGE, url: str = URL, **sections: Any) -> list[dict[str, Any]]:
     """A page's records by settings as a user writes them."""
-    return Spec(settings.load(sections).main, engine).extract(text, url, NOW)
+    return Spec(settings.load(sections).main, engine).extract(Document(engine, text, url, NOW))
 
 
 def value(engine: Engine, field: Any, text: str = PAGE) -> Any:
