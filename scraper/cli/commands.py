@@ -168,7 +168,8 @@ def status(directory: str, as_json: bool) -> int:
 @click.argument("page", metavar="URL-OR-FILE")
 @settings_options
 @click.option("--save", metavar="DIR", type=click.Path(path_type=Path), help="Keep the page in this folder.")
-def try_(page: str, save: Path | None, **flags: Any) -> int:
+@click.option("--fields", "name", metavar="NAME", help="The set of fields to apply, of those under sets.")
+def try_(page: str, save: Path | None, name: str | None, **flags: Any) -> int:
     """Fetch one page, or read a saved one, apply the fields and print the record, with what each selector matched.
 
     A selector that finds nothing is shown with the part of it that still matches.
@@ -176,12 +177,13 @@ def try_(page: str, save: Path | None, **flags: Any) -> int:
     \b
     scraper try https://example.com/ -s settings.yaml
     scraper try https://example.com/ -s settings.yaml --save tests/pages
+    scraper try https://example.com/item/7 -s settings.yaml --fields product
     scraper try tests/pages/example.com.html -s settings.yaml
     """
     from scraper.trial import try_page
 
     log(json=False, quiet=False)
-    report = try_page(page, flags.pop("settings"), overrides(flags), save)
+    report = try_page(page, flags.pop("settings"), overrides(flags), save, name)
     colour = False if os.environ.get("NO_COLOR") else None
     click.echo(report.text, err=True, color=colour)
     if report.record is not None:

@@ -24,7 +24,7 @@ from scraper.parse.document import Document
 from scraper.parse.extract import BadPlan, Extractor
 from scraper.parse.page import Page as View
 from scraper.records import Failure, Hop, Page, Target
-from scraper.settings import SetSettings, Settings
+from scraper.settings import Settings
 from scraper.terminal import json, line, plain
 from scraper.trial import colour, saved
 from scraper.trial.matches import Match, Matches
@@ -44,7 +44,9 @@ class Report(NamedTuple):
     record: str | None
 
 
-def try_page(source: str, settings: Any, overrides: Mapping[str, Any], save: Path | None = None) -> Report:
+def try_page(
+    source: str, settings: Any, overrides: Mapping[str, Any], save: Path | None = None, name: str | None = None
+) -> Report:
     """Fetch a URL, or read a saved page, and apply the fields or the parser of `settings`.
 
     Args:
@@ -52,6 +54,7 @@ def try_page(source: str, settings: Any, overrides: Mapping[str, Any], save: Pat
         settings: as `scraper.run` takes them.
         overrides: dotted keys.
         save: a folder to keep the page in.
+        name: of the set that describes it; None means the main one, or that of a saved page.
 
     Raises:
         UsageError: the settings are wrong, `source` is neither, or the page cannot be saved.
@@ -69,6 +72,7 @@ def try_page(source: str, settings: Any, overrides: Mapping[str, Any], save: Pat
     if isinstance(page, Failure):
         where = line(page.final_url or page.url)
         return Report(False, f"{colour.wrong(page.error)}: {line(page.message)}\n{where}", None)
+    page = _of_set(page, name, job.settings)
     lines = [_fetched(page, job.plan.builder, time.monotonic() - began if is_url else None)]
     if save is not None:
         lines.append(f"saved as {saved.save(page, save)}")
@@ -80,6 +84,15 @@ def try_page(source: str, settings: Any, overrides: Mapping[str, Any], save: Pat
     if not rows:
         lines.append(colour.warn("no record: nothing matched"))
     return Report(True, "\n".join(lines), "\n".join(map(colour.json, rows)) if rows else None)
+
+
+def _of_set(page: Page, name: str | None, settings: Settings) -> Page:
+    """The page as one that the set of this name describes."""
+    name = page.type if name is None else name
+    if name is not None and name not in settings.sets:
+        known = f"there are {', '.join(settings.sets)}" if settings.sets else "the settings have no sets"
+        raise UsageError(f"--fields {name}: there is no set of that name; {known}")
+    return msgspec.structs.replace(page, type=name)
 
 
 def _fetch(target: Target | Failure, settings: Settings) -> Page | Failure:
@@ -112,9 +125,9 @@ def _matched(page: Page, settings: Settings) -> list[str]:
     """For each selector, how many nodes it matches, and where the first is."""
     if settings.parse.parser is not None:
         return []
-    main = settings.main
-    if main.fields is None:
-        main = SetSettings(records=main.records, page=main.page, fields=fields.DEFAULTS)
+    main = settings.main if page.type is None else settings.sets[page.type]
+    if main.fields is None and main.gives_records:
+        main = msgspec.structs.replace(main, fields=fields.DEFAULTS)
     engine = engines.load(settings.parse.engine, settings.parse.builder)
     text = View(page, settings.parse.builder).text
     found = Matches(Document(engine, text, page.final_url, page.fetched_at)).of(main)

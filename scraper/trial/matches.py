@@ -59,7 +59,11 @@ class Matches:
             found += self._of_holder("records", settings.records, page, in_json=False)
             nodes = self._all(finders.of_container(settings.records, self._engine, in_json=False), page)
             in_json = bool(settings.records.json)
-        return found + self._of_fields("", settings.fields or {}, nodes, in_json=in_json)
+        found += self._of_fields("", settings.fields or {}, nodes, in_json=in_json)
+        for index, rule in enumerate(settings.follow):
+            where = Container(css=rule.css, xpath=rule.xpath, json=rule.json)
+            found += self._of_holder(f"follow.{index}", where, page, in_json=False)
+        return found
 
     @property
     def _root(self) -> Any:

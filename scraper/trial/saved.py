@@ -35,6 +35,10 @@ class Meta(Struct, omit_defaults=True):
     fetched_at: str = ""
     headers: list[tuple[str, str]] = []
     input: dict[str, Any] | None = None
+    type: str | None = None
+
+
+UNKNOWN: Final = Meta()
 
 
 def save(page: records.Page, folder: Path) -> Path:
@@ -52,7 +56,7 @@ def save(page: records.Page, folder: Path) -> Path:
     """
     content_type = next((value for name, value in page.headers if name.lower() == "content-type"), None)
     path = folder / (_name(page.url) + _SUFFIXES.get(essence_of(content_type), ".html"))
-    meta = Meta(page.url, page.final_url, page.status, page.fetched_at, list(page.headers), page.input)
+    meta = Meta(page.url, page.final_url, page.status, page.fetched_at, list(page.headers), page.input, page.type)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(page.body)
@@ -62,8 +66,12 @@ def save(page: records.Page, folder: Path) -> Path:
     return path
 
 
-def read(path: Path) -> records.Page:
+def read(path: Path, unknown: Meta = UNKNOWN) -> records.Page:
     """A saved page, or any HTML file, also gzipped.
+
+    Args:
+        path: of the body.
+        unknown: what to say of a page without `Meta`: by default that its URL is that of the file, fetched now.
 
     Raises:
         UsageError: it cannot be read.
@@ -76,14 +84,20 @@ def read(path: Path) -> records.Page:
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path}: cannot be read: {reason}; give a URL, or the path of a saved page") from None
-    url = meta.url or path.resolve().as_uri()
-    fetched_at = meta.fetched_at or records.now()
-    return records.Page(url, meta.final_url or url, meta.status, fetched_at, meta.headers, body, meta.input)
+    url = meta.url or unknown.url or path.resolve().as_uri()
+    fetched_at = meta.fetched_at or unknown.fetched_at or records.now()
+    final_url = meta.final_url or url
+    return records.Page(url, final_url, meta.status, fetched_at, meta.headers, body, meta.input, type=meta.type)
 
 
 def meta_path(path: Path) -> Path:
     """Where the `Meta` of a saved page is."""
-    return path.with_name(path.name.removesuffix(".gz").rpartition(".")[0] + META)
+    return beside(path, META)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file of a saved page's name, with another suffix."""
+    return path.with_name(path.name.removesuffix(".gz").rpartition(".")[0] + suffix)
 
 
 def _read_meta(path: Path) -> Meta:
