@@ -75,7 +75,10 @@ footer{border-top:1px solid var(--line);color:var(--soft);font-size:.92rem}
 footer .wrap{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;padding-block:1.2rem}
 """.strip()
 
-_MENU: Final = (("/categories", "Shop"), ("/articles", "Journal"), ("/about", "About"), ("/curiosities", "Curiosities"))
+_MENU: Final = (
+    ("/categories", "Shop"), ("/articles", "Journal"), ("/sayings", "Sayings"), ("/about", "About"),
+    ("/curiosities", "Curiosities"),
+)  # fmt: skip
 
 
 def page(

@@ -2,6 +2,7 @@
 
 shop        front page, shelves with pagination, products, pictures
 articles    the journal
+sayings     a wall of sayings in two markups, who said them, and the same as JSON
 curiosities redirects, errors, old encodings, slow pages
 """
 
@@ -16,6 +17,7 @@ from scraper.demo.articles import article_pages
 from scraper.demo.curiosities import curious_pages, missing
 from scraper.demo.layout import escape
 from scraper.demo.reply import Reply
+from scraper.demo.sayings import saying_pages
 from scraper.demo.shop import shop_pages
 
 #: Where `scraper demo --serve` listens.
@@ -40,7 +42,7 @@ class Site:
 def build_site(base: str = BASE) -> Site:
     """The website as it is served at `base`: absolute links and the sitemap need to know."""
     base = base.removesuffix("/") + "/"
-    pages = dict(chain(shop_pages(base), article_pages(base), curious_pages(base)))
+    pages = dict(chain(shop_pages(base), article_pages(base), saying_pages(base), curious_pages(base)))
     pages["/robots.txt"] = _text(f"User-agent: *\nDisallow: /private/\nAllow: /\n\nSitemap: {base}sitemap.xml\n")
     pages["/sitemap.xml"] = _sitemap(base, pages)
     return Site(base, pages, missing(base))

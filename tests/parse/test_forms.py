@@ -300,6 +300,8 @@ def test_a_table_cannot_grow_without_limit(engine: Engine) -> None:
     ("field", "said"),
     [
         ({"xpath": "//p["}, "expr"),
+        ({"xpath": "string(//p)[1]"}, ""),
+        ({"xpath": "count('p')"}, ""),
         ({"xpath": "//p[nope(.)]"}, "there is no function nope()"),
         ({"xpath": "//p[$x]"}, "there is no variable $x"),
         ({"xpath": "//svg:path"}, "there is no namespace prefix 'svg'"),

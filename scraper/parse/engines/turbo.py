@@ -67,7 +67,7 @@ class TurboEngine:
     def _evaluate(self, expression: str) -> None:
         try:
             self._empty.xpath(expression)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # the latter where an expression has a value of the wrong kind
             raise SelectorError(str(error).removeprefix("xpath: ")) from None
 
 
