@@ -103,7 +103,8 @@ def _wall(base: str, number: int, pages: int, sayings: Sequence[Saying]) -> Repl
     title = "Sayings" if number == 1 else f"Sayings, page {number}"
     body = (
         f"{breadcrumb(('/', 'Home'), here='Sayings')}<h1>Sayings of the harbour</h1>"
-        f'<p class="lead">Page {number} of {pages}, also <a href="/api/sayings?page={number}">as JSON</a></p>{shown}<ul class="pager list">{before}{after}</ul>'
+        f'<p class="lead">Page {number} of {pages}, also <a href="/api/sayings?page={number}">as JSON</a></p>'
+        f'{shown}<ul class="pager list">{before}{after}</ul>'
     )
     return Reply(page(title, body, base=base, path=_path(number)).encode(), listed=False)
 

@@ -1,4 +1,4 @@
-"""Bytes to text by the WHATWG rules: byte order mark, then the HTTP charset, then the meta prescan, then detection."""
+"""Bytes to text by the WHATWG rules: byte order mark, HTTP charset, meta prescan, XML declaration, then detection."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import turbohtml.detect  # registers the whatwg-* codecs
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
 PRESCAN: Final = 1024
+#: What an XML declaration looks like in UTF-16, whatever it says (HTML Standard §13.2.3.2, prescan).
+_WIDE_XML: Final = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
+#: The standard's "get an XML encoding": up to the first >, the first ``encoding``; no white space within the quotes.
+_XML: Final = re.compile(
+    rb"""<\?xml(?:(?!encoding)[^>])*encoding[\x00-\x20]*=[\x00-\x20]*(?:"([^">\x00-\x20]*)"|'([^'>\x00-\x20]*)')"""
+)
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 
 
@@ -19,7 +25,7 @@ class Decoded(NamedTuple):
     Attributes:
         text: without byte order mark; what was malformed is U+FFFD.
         encoding: WHATWG name in lower case.
-        source: what decided: ``bom``, ``http``, ``meta`` or ``detected``.
+        source: what decided: ``bom``, ``http``, ``meta``, ``xml`` or ``detected``.
     """
 
     text: str
@@ -44,12 +50,26 @@ def _undeclared(body: bytes) -> Decoded:
 
     The standard's prescan sees the first 1,024 bytes; a parser of the whole page also honours a later declaration.
     """
+    for start, encoding in _WIDE_XML:
+        if body.startswith(start):
+            return Decoded(_text(body, encoding), encoding, "xml")
     document = turbohtml.parse(body[:PRESCAN], detect_encoding=True)
     if document.encoding_confidence != "certain":
+        if (declared := _declared_in_xml(body)) is not None:
+            return Decoded(_text(body, declared), declared, "xml")
         document = turbohtml.parse(body, detect_encoding=True)
     encoding = (document.encoding or "windows-1252").lower()
-    source = "meta" if document.encoding_confidence == "certain" else "detected"
-    return Decoded(_text(body, encoding), encoding, source)
+    # Nothing looks like the replacement encoding: it was asked for.
+    is_declared = document.encoding_confidence == "certain" or encoding == "replacement"
+    return Decoded(_text(body, encoding), encoding, "meta" if is_declared else "detected")
+
+
+def _declared_in_xml(body: bytes) -> str | None:
+    found = _XML.match(body[:PRESCAN])
+    if found is None:
+        return None
+    named = _name((found[1] or found[2] or b"").decode("latin-1"))
+    return "utf-8" if named in ("utf-16le", "utf-16be") else named  # who could read it as ASCII has no UTF-16
 
 
 def _text(body: bytes, encoding: str) -> str:
