@@ -29,8 +29,8 @@ FIELD: Final[dict[str, Reader]] = {
     "count": values.any_json,
     "type": values.nullable(values.choice(*TYPES, "exists", "count")),
     "date_order": values.nullable(values.choice("DMY", "MDY", "YMD")),
-    "required": values.flag,
     "regex": values.nullable(values.regex),
+    "required": values.flag,
     "default": values.any_json,
 }
 CONTAINER: Final[dict[str, Reader]] = {"css": values.texts, "xpath": values.texts, "json": values.paths}

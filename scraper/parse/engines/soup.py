@@ -69,10 +69,15 @@ class SoupEngine:
     def fast(self, node: Tag) -> Element:
         import turbohtml
 
+        markup = serialise(node)
+        if node.name in ("html", "head", "body"):  # no fragment holds these
+            whole = turbohtml.parse(markup, positions=False).select_one(node.name)
+            assert whole is not None
+            return whole
         parent = node.parent
         context = parent.name if parent is not None and parent.parent is not None else "div"
-        fragment = turbohtml.parse_fragment(serialise(node), context, positions=False)
-        first = fragment.children[0] if fragment.children else fragment
+        fragment = turbohtml.parse_fragment(markup, context, positions=False)
+        first = next(iter(fragment.children), fragment)
         return first if isinstance(first, turbohtml.Element) else fragment
 
     def check_xpath(self, expression: str) -> None:
