@@ -26,7 +26,8 @@ from scraper.parse.document import Document
 from scraper.parse.fields import Spec
 
 #: Debian's postgresql-doc-15 and python3-doc.
-FOLDERS: Final = (Path("/usr/share/doc/postgresql-doc-15/html"), Path("/usr/share/doc/python3.11/html"))
+DOCUMENTATION: Final = Path("/usr/share/doc")
+FOLDERS: Final = (DOCUMENTATION / "postgresql-doc-15/html", *sorted(DOCUMENTATION.glob("python3.*/html")))
 
 URL: Final = "https://pages.example/folder/page.html"
 
