@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -31,10 +32,11 @@ from scraper.parse.batch import BATCH_PAGES
 from scraper.parse.extract import Plan
 from scraper.parse.inline import InlineParser
 from scraper.parse.pool import ParsePool
+from scraper.pipeline.rules import policy_of, rules_of
 from scraper.pipeline.slots import FetchSlot, close_at_exit
 from scraper.pipeline.supply import Source, Supply
 from scraper.records import LIST, PAGE, Attempt, Failure, Hop, Outcome, Page, Stamp, Target
-from scraper.schedule import Outlook, Policy, Rules, Schedule, Store, product_tokens
+from scraper.schedule import Outlook, Schedule, Store
 from scraper.settings import Settings
 from scraper.watch.progress import Load
 
@@ -65,7 +67,9 @@ class Pipeline:
         workers = settings.parse.workers
         self._pages: Channel[Page] = Channel(max(2 * BATCH_PAGES * workers, 2 * BATCH_PAGES))
         self._outcomes: Channel[list[Outcome | Attempt]] = Channel(64)
-        self._schedule = Schedule(self._rules, retries=settings.fetch.retries, robots=_policy(settings))
+        self._schedule = Schedule(
+            partial(rules_of, settings), retries=settings.fetch.retries, robots=policy_of(settings)
+        )
         self._fetcher = Fetcher(settings, self._schedule.permit, self._schedule.sent)
         self._parser = self._make_parser(plan)
         self._executor = ThreadPoolExecutor(settings.fetch.workers, thread_name_prefix="fetch")
@@ -232,14 +236,6 @@ class Pipeline:
             crashed=self._crashed,
         )
 
-    def _rules(self, host: str) -> Rules:
-        politeness = self._settings.politeness
-        own = self._settings.hosts.get(host)
-        per_host = politeness.per_host if own is None or own.per_host is None else own.per_host
-        fixed = own is not None and own.delay is not None
-        delay = own.delay if own is not None and own.delay is not None else politeness.delay
-        return Rules(per_host, delay, politeness.max_delay, fixed, politeness.adaptive)
-
     def _fetch_loop(self, slot: FetchSlot) -> None:
         """A fetch thread: next target, fetch, hand on."""
         try:
@@ -339,12 +335,6 @@ class Pipeline:
         for page in self._pages.cancel():
             self._fetcher.budget.release(len(page.body))
         self._parser.abort()
-
-
-def _policy(settings: Settings) -> Policy | None:
-    if not settings.politeness.robots:
-        return None
-    return Policy(product_tokens(settings.fetch.user_agent), settings.politeness.max_delay)
 
 
 def _unexpected(error: BaseException) -> BaseException:

@@ -21,6 +21,8 @@ META: Final = ".meta.json"
 _NOT_IN_NAME: Final = re.compile(r"[^\w.-]+", re.ASCII)
 _SUFFIXES: Final = {"application/json": ".json", "text/xml": ".xml", "application/xml": ".xml", "text/plain": ".txt"}
 LONGEST_NAME: Final = 100
+#: Headers of somebody's session, which is nobody else's business: saved pages are committed, and passed on.
+_SECRET: Final = ("set-cookie", "set-cookie2")
 
 
 class Meta(Struct, omit_defaults=True):
@@ -56,7 +58,8 @@ def save(page: records.Page, folder: Path) -> Path:
     """
     content_type = next((value for name, value in page.headers if name.lower() == "content-type"), None)
     path = folder / (_name(page.url) + _SUFFIXES.get(essence_of(content_type), ".html"))
-    meta = Meta(page.url, page.final_url, page.status, page.fetched_at, list(page.headers), page.input, page.type)
+    headers = [(name, value) for name, value in page.headers if name.lower() not in _SECRET]
+    meta = Meta(page.url, page.final_url, page.status, page.fetched_at, headers, page.input, page.type)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(page.body)

@@ -24,7 +24,7 @@ FIELDS = {
 @pytest.fixture
 def site(serve: Callable[..., Any]) -> Any:
     """One page, whatever is asked for."""
-    return serve(lambda path: (200, {"Content-Type": "text/html"}, PAGE))
+    return serve(lambda path: (200, {"Content-Type": "text/html", "Set-Cookie": "sid=s3cr3t"}, PAGE))
 
 
 def test_what_is_shown(site: Any) -> None:
@@ -49,6 +49,7 @@ def test_save_and_read_again(site: Any, tmp_path: Path) -> None:
     first = try_page(f"{site.url}/shop/a?b=1", {"fields": FIELDS}, {"fetch.allow_private": True}, tmp_path / "pages")
     (body,) = (tmp_path / "pages").glob("*.html")
     assert body.read_bytes() == PAGE
+    assert "s3cr3t" not in (tmp_path / "pages/127.0.0.1_shop_a_b_1.meta.json").read_text()
     assert body.name == "127.0.0.1_shop_a_b_1.html"
     assert f"saved as {body}" in first.text
     site.close()
