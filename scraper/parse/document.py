@@ -61,6 +61,11 @@ class Document:
         """The engine's tree."""
         return self.engine.parse(self.text)
 
+    @property
+    def _has_tree(self) -> bool:
+        """Whether it is markup: a page of which only JSON was read is not parsed for its ``<base>``."""
+        return "root" in self.__dict__ or "data" not in self.__dict__
+
     @cached_property
     def tree(self) -> Tree:
         """The page as turbohtml has it, for what it tells to machines: there both engines read the same."""
@@ -72,7 +77,7 @@ class Document:
     @cached_property
     def links(self) -> Links:
         """The page's links as URLs."""
-        if "root" not in self.__dict__ and "data" in self.__dict__:
+        if not self._has_tree:
             return Links(self.url)
         element = self.engine.first(self.root, "base[href]")
         href = None if element is None else self.engine.attribute(element, "href")
@@ -82,7 +87,7 @@ class Document:
     @cached_property
     def language(self) -> str | None:
         """What the page says it is written in, as in ``de-AT``."""
-        if "data" in self.__dict__:
+        if not self._has_tree:
             return None
         element = self.engine.first(self.root, "html")
         return (element is not None and self.engine.attribute(element, "lang")) or None
