@@ -185,9 +185,9 @@ def try_(page: str, save: Path | None, name: str | None, **flags: Any) -> int:
     log(json=False, quiet=False)
     report = try_page(page, flags.pop("settings"), overrides(flags), save, name)
     colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(report.text, err=True, color=colour)
     if report.record is not None:
         click.echo(report.record, color=colour)
+    click.echo(report.text, err=True, color=colour)  # last, where people look: a record may be long
     return 0 if report.ok else 1
 
 

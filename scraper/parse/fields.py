@@ -106,8 +106,8 @@ class Field:
         return None if match is None else self._read(match, document)
 
     def _all(self, node: Any, document: Document) -> list[Any]:
-        values = [self._read(match, document) for match in self._every(node, document)]
-        return [value for value in values if value is not None]
+        read = self._read
+        return [value for match in self._every(node, document) if (value := read(match, document)) is not None]
 
     def _record(self, node: Any, document: Document) -> dict[str, Any]:
         return {field.key: field.extract(node, document) for field in self._inner}

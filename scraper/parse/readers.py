@@ -30,9 +30,13 @@ class Reader:
         self._pattern = re.compile(settings.regex) if settings.regex else None
         self._convert = _converter(settings)
         self._text = _node_text(settings, engine)
-        #: Text of elements that stays as it is: by far the most frequent kind, hence the short way.
-        plain = settings.css and self._pattern is None and self._convert is None and not settings.json
-        self.read: Callable[[Any, Document], Any] = self._read_plain if plain else self._read
+        # Texts of elements as they are, and links, are by far the most frequent kinds: hence the short ways.
+        short = settings.css and self._pattern is None and not settings.json
+        self.read: Callable[[Any, Document], Any] = self._read
+        if short and self._convert is None:
+            self.read = self._read_plain
+        elif short and settings.type == "url":
+            self.read = self._read_url
 
     def has(self, match: Any) -> bool:
         """Whether a match counts for ``exists``: with an ``attr``, only if it has that."""
@@ -46,6 +50,10 @@ class Reader:
 
     def _read_plain(self, match: Any, _document: Document) -> Any:
         return self._text(match)
+
+    def _read_url(self, match: Any, document: Document) -> Any:
+        text = self._text(match)
+        return None if text is None else document.links[text]
 
     def _read(self, match: Any, document: Document) -> Any:
         if not isinstance(match, (str, int, float, list, dict)):
