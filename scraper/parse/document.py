@@ -138,5 +138,5 @@ def read_json(text: str) -> Any:
     """
     try:
         return msgspec.json.decode(text.lstrip("\ufeff").encode("utf-8", "surrogatepass"))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return structured.read_leniently(text, str(error))

@@ -12,12 +12,9 @@ from turbohtml import Document, MicrodataItem
 from scraper import paths
 
 _LINKED_DATA: Final = 'script[type^="application/ld+json" i]'
-#: What some systems put around the JSON of a script.
-_WRAPPING: Final = re.compile(
-    r"\s*(?:<!--|/\*\s*<!\[CDATA\[\s*\*/|//\s*<!\[CDATA\[|<!\[CDATA\[)?(.*?)"
-    r"(?:-->|/\*\s*\]\]>\s*\*/|//\s*\]\]>|\]\]>)?\s*;?\s*",
-    re.DOTALL,
-)
+#: What some systems put around the JSON of a script: how it begins, and how it ends.
+_OPENINGS: Final = ("<!--", "/*<![CDATA[*/", "/* <![CDATA[ */", "//<![CDATA[", "// <![CDATA[", "<![CDATA[")
+_CLOSINGS: Final = (";", "-->", "/*]]>*/", "/* ]]> */", "//]]>", "// ]]>", "]]>", "//")
 _TRAILING_COMMA: Final = re.compile(r",(?=\s*[}\]])")
 #: Attributes of a meta element that name what its content is.
 _NAMES: Final = ("property", "name", "itemprop", "http-equiv")
@@ -44,8 +41,11 @@ def read_leniently(text: str, why: str = "") -> Any:
     Raises:
         ValueError: it is no JSON all the same; says `why` if that is given.
     """
-    match = _WRAPPING.fullmatch(text)
-    text = match[1] if match else text
+    text = text.strip()
+    for mark in _OPENINGS:
+        text = text.removeprefix(mark)
+    for mark in _CLOSINGS:
+        text = text.rstrip().removesuffix(mark)
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:

@@ -56,13 +56,15 @@ def _columns(body: list[_Row]) -> list[_Row]:
 
 def _names(head: list[_Row]) -> list[str]:
     names: list[str] = []
+    taken: set[str] = set()
+    twins: dict[str, int] = {}
     for number, column in enumerate(_columns(head) if head else [], start=1):
         texts = dict.fromkeys(cell.text for cell in column if cell and cell.text)
-        name = " ".join(texts) or str(number)
-        twin = 2
-        unique = name
-        while unique in names:
-            unique, twin = f"{name} {twin}", twin + 1
+        name = unique = " ".join(texts) or str(number)
+        while unique in taken:
+            twins[name] = twins.get(name, 1) + 1
+            unique = f"{name} {twins[name]}"
+        taken.add(unique)
         names.append(unique)
     return names
 
