@@ -229,6 +229,8 @@ def test_kill_and_resume(serve: Any, tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("follow: {css: a}", "s.yaml:1:1: follow must be a list of rules such as {css: li.next a}"),
+        ("follow: [null]", "s.yaml:1:10: follow.0 needs one of css, xpath and json"),
+        ("records: {json: a}", "s.yaml:1:1: records are JSON, where the default fields find nothing; name fields"),
         ("follow: [{attr: x}]", "s.yaml:1:10: follow.0 needs one of css, xpath and json"),
         ("follow: [{css: a, json: b}]", "s.yaml:1:10: follow.0 needs one of css, xpath and json"),
         ("follow: [{css: a, limt: 3}]", "s.yaml:1:19: unknown key 'limt' in follow.0; did you mean 'limit'?"),

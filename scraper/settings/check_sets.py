@@ -47,6 +47,11 @@ class SetsCheck:
         fields = None
         if raw.get("fields") is not None:
             fields = self._fields.fields(f"{prefix}fields", raw["fields"], json=bool(records and records.json))
+        if records is not None and records.json and fields is None:
+            message = (
+                f"{prefix}records are JSON, where the default fields find nothing; name fields, as in {{json: name}}"
+            )
+            self._checker.add(f"{prefix}records", message)
         for name in page.keys() & (fields or {}).keys():
             self._checker.add(f"{prefix}page.{name}", f"page and fields both have a field {name!r}; rename one of them")
         if names:
@@ -74,7 +79,7 @@ class SetsCheck:
     def _rule(self, path: str, raw: object, names: list[str]) -> FollowSettings:
         said = {"css": raw} if isinstance(raw, str) else raw
         rule = FollowSettings(**self._checker.keys(path, said, FOLLOW))
-        if isinstance(said, Mapping) and len({"css", "xpath", "json"} & said.keys()) != 1:
+        if said is None or (isinstance(said, Mapping) and len({"css", "xpath", "json"} & said.keys()) != 1):
             self._checker.add(path, f"{path} needs one of css, xpath and json")
         if rule.fields is not None and rule.fields not in names:
             near = difflib.get_close_matches(rule.fields, names, 1)

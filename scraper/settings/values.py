@@ -31,6 +31,7 @@ _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: RFC 9110 §5.5: no control characters but the tab; nothing beyond Latin-1 fits into a header.
 _NOT_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 _NOT_IN_HOST: Final = re.compile(r"[/?#@\\\s]|\]:")
 _PROXY: Final = re.compile(r"(?:https?|socks5h?)://[^\s/]+/?")
 _PARSER: Final = re.compile(r"(?:.+\.py|[^\W\d]\w*(?:\.\w+)*):[^\W\d]\w*")
@@ -131,6 +132,8 @@ def text(value: Any) -> str:
         raise ValueError("is empty; give a text, in quotes if it starts with #")
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be text")
+    if not value.isascii() and _HALVES.search(value):
+        raise ValueError("holds half a character (a lone surrogate)")
     return value
 
 

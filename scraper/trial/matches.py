@@ -132,6 +132,12 @@ class Matches:
         return self._engine.path(match)
 
     def _near(self, form: str, text: str, node: Any, *, in_json: bool) -> str:
+        try:
+            return self._nearby(form, text, node, in_json=in_json)
+        except NotJson as error:
+            return str(error)
+
+    def _nearby(self, form: str, text: str, node: Any, *, in_json: bool) -> str:
         document = self._document
         if form in ("css", "table") and node is not None:
             return nearby.of_css(text, self._counter(self._engine.select, node), lambda: self._names)

@@ -77,6 +77,12 @@ def test_near_misses_in_json(match: Any, field: Any, near: str) -> None:
     assert (found.count, found.near) == (0, near)
 
 
+def test_near_misses_in_what_is_no_json(match: Any) -> None:
+    """What should be JSON, and is broken, says so."""
+    (found,) = match({"json": "a"}, '{"a": ')
+    assert found.near.startswith("the response is not JSON: ")
+
+
 def test_counts(match: Any) -> None:
     """Every selector has a line of its own, with matches, the containers that have some, and the path of the first."""
     rows = match(
