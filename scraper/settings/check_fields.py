@@ -93,6 +93,7 @@ class FieldsCheck:
         keys = self._checker.keys(path, raw, CONTAINER)
         if len(raw) != 1:
             self._checker.add(path, f"{path} needs one of css, xpath and json")
+            return None
         return Container(**keys)
 
     def field(self, path: str, raw: object, *, json: bool = False) -> FieldSettings:
