@@ -386,7 +386,8 @@ def test_a_parser_may_read_json(web: RequestsMock, open_client: Callable[..., An
     [
         ({"fields": {"a": {"json": "a"}}}, True),
         ({"page": {"a": {"json": "a"}}}, True),
-        ({"records": {"json": "a"}}, True),
+        ({"records": {"json": "a"}, "fields": {"b": {"json": "c"}}}, True),
+        ({"follow": [{"json": "a"}]}, True),
         ({"fields": {"a": {"fields": {"b": {"json": "a"}}}}}, True),
         ({"fields": {"a": {"each": {"json": "a"}, "fields": {"b": {"json": "c"}}}}}, True),
         ({"fields": {"a": {"css": "script", "json": "a"}}}, False),
